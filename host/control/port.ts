@@ -1,0 +1,33 @@
+/** What the control surface may use of the running host. The composer (main.ts) gives it; nothing else is reachable from here. */
+import type { HistoryPage, ServiceStatus } from '../core/answers.ts';
+import type { Json } from '../core/declaration.ts';
+import type { Event, RequestId } from '../core/event.ts';
+import type { Queries } from '../core/queries.ts';
+import type { Millis, NodeId, Revision, Turn } from '../core/record.ts';
+
+export interface HostPort {
+  readonly engine: Queries;
+  now(): Millis;
+  /** Queues an event; resolves to its answer when it is durable; rejects with a RefusalError (core/refusal.ts). */
+  ask(make: (request: RequestId) => Event): Promise<Json>;
+  /** Every turn that changed something, in order, after it was applied. Returns the way to stop. */
+  onTurn(listener: (turn: Turn) => void): () => void;
+  history(node: NodeId | undefined, options: { readonly limit: number; readonly before?: Revision; readonly since?: Millis }): Promise<HistoryPage>;
+  readonly services: ServicesPort;
+  /** Checks a document against the schemas in force; throws RefusalError naming node, path and reason. */
+  parseNode(doc: unknown, where: string): { readonly id: NodeId; readonly doc: { readonly [member: string]: Json } };
+  /** The node in the original's dialect (extensions as a list with `@type`). */
+  toOriginal(doc: { readonly [member: string]: Json }): { readonly [member: string]: Json };
+  backup(file: string): Promise<{ readonly nodes: number; readonly bytes: number; readonly revision: Revision }>;
+  restore(file: string): Promise<{ readonly nodes: number; readonly revision: Revision }>;
+  stop(why: string): void;
+}
+
+export interface ServicesPort {
+  list(): readonly ServiceStatus[];
+  start(service: string): Promise<void>;
+  stop(service: string): Promise<void>;
+  restart(service: string): Promise<void>;
+  /** The last lines of its stderr and `$/log`; `follow` gets the next ones until the returned function is called. */
+  logs(service: string, lines: number, follow?: (line: string) => void): { readonly lines: readonly string[]; readonly stop: () => void };
+}

@@ -1,0 +1,97 @@
+/** Everything that can happen to the core. A closed union: a new kind of event is a new member here. */
+import type { Json, Path, ServiceDeclaration } from './declaration.ts';
+import type { Millis, NodeId, Revision } from './record.ts';
+
+/** Names one request of a person or module, so that its answer finds back. */
+export type RequestId = number;
+
+export interface Author {
+  /** `root`, `alice`, `service:restapi`. */
+  readonly user: string;
+  readonly why?: string;
+}
+
+/** How a node was heard: by the sync layer or by a service that answers it. */
+export type Heard = 'hello' | 'session' | 'dhcp' | 'claim';
+
+/** What a module saw of one node. */
+export interface Observed {
+  readonly node: NodeId;
+  readonly values: Readonly<Record<Path, Json>>;
+  /** The revision at which the question was asked; absent = now. */
+  readonly asOf?: Revision;
+  /** The node itself was heard. */
+  readonly heard?: Heard;
+  /** From the node's own host, in this boot; live false = the session has ended. */
+  readonly session?: { readonly boot: string; readonly live: boolean };
+}
+
+/** Why a module could not do it for one node: a code of `schemas/errors.json`. */
+export interface Failure {
+  readonly code: number;
+  readonly message: string;
+  /** `TryLater`: not before this many milliseconds. */
+  readonly retryAfter?: Millis;
+}
+
+export interface Failed {
+  readonly node: NodeId;
+  readonly error: Failure;
+}
+
+export type ServiceState = 'starting' | 'declared' | 'ready' | 'stopping' | 'stopped' | 'rejected' | 'crashed' | 'failed';
+
+/** A change of cfg, parsed and valid against the schemas. All of it happens, or nothing. */
+export interface CfgChange {
+  /** create: must not exist; update: must exist, replaces the document; put: either; merge: JSON Merge Patch (RFC 7396). */
+  readonly nodes?: readonly { readonly mode: 'create' | 'update' | 'put' | 'merge'; readonly id: NodeId; readonly doc: { readonly [member: string]: Json } }[];
+  /** The same values for many nodes; undefined in JSON terms is null = remove. */
+  readonly set?: { readonly nodes: readonly NodeId[]; readonly values: Readonly<Record<Path, Json>> };
+  readonly remove?: readonly NodeId[];
+}
+
+/** What an operator can tell the engine, beyond changing cfg. */
+export type Command =
+  | { readonly kind: 'freeze'; readonly why: string }
+  | { readonly kind: 'thaw' }
+  | { readonly kind: 'hold'; readonly nodes: readonly NodeId[]; readonly why: string; readonly until?: Millis }
+  | { readonly kind: 'release'; readonly nodes: readonly NodeId[]; readonly busy: boolean }
+  | { readonly kind: 'busy'; readonly nodes: readonly NodeId[]; readonly owner: string; readonly until?: Millis }
+  | { readonly kind: 'retry'; readonly nodes: readonly NodeId[]; readonly disruptive: boolean }
+  | { readonly kind: 'power'; readonly nodes: readonly NodeId[]; readonly to: 'on' | 'off'; readonly force?: string }
+  | { readonly kind: 'reboot'; readonly nodes: readonly NodeId[]; readonly cycle: boolean; readonly force?: string }
+  | { readonly kind: 'cancel'; readonly nodes: readonly NodeId[] }
+  | { readonly kind: 'limits'; readonly set: readonly Limit[]; readonly remove: readonly string[] };
+
+/** A rule of the operator: how many steps at once, how many a second, how long one may take. */
+export interface Limit {
+  /** Its name, unique. */
+  readonly name: string;
+  /** `service/mutation`, `service/*`, or `*`. */
+  readonly mutation: string;
+  /** A node-set expression; empty = all nodes. */
+  readonly selector: string;
+  /** Applies apart for each value of this label, e.g. `rack`. */
+  readonly perLabel?: string;
+  readonly atOnce?: number;
+  readonly perSecond?: number;
+  /** Overrides the mutation's own timeout, milliseconds. */
+  readonly timeout?: Millis;
+}
+
+export type Event =
+  /** The shell woke the core at the time it had asked for. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'apply'; readonly request: RequestId; readonly author: Author; readonly change: CfgChange; readonly force?: string }
+  | { readonly type: 'operate'; readonly request: RequestId; readonly author: Author; readonly command: Command }
+  /** A module said what it saw: `state/discover`. */
+  | { readonly type: 'observed'; readonly request?: RequestId; readonly service: string; readonly items: readonly Observed[] }
+  /** The reply to `mutation/run`, or why there is none. `accepted` false: the module never took the call. */
+  | { readonly type: 'ran'; readonly run: number; readonly observed: readonly Observed[]; readonly failed: readonly Failed[]; readonly lost?: Failure }
+  | { readonly type: 'polled'; readonly poll: number; readonly observed: readonly Observed[]; readonly failed: readonly Failed[]; readonly lost?: Failure }
+  | { readonly type: 'probed'; readonly node: NodeId; readonly answered: boolean }
+  | { readonly type: 'declare'; readonly request: RequestId; readonly declaration: ServiceDeclaration }
+  | { readonly type: 'withdraw'; readonly service: string }
+  | { readonly type: 'service'; readonly service: string; readonly state: ServiceState; readonly why?: string }
+  /** This host's session with its own parent (the root's is always there). */
+  | { readonly type: 'uplink'; readonly connected: boolean };
