@@ -23,7 +23,7 @@ export function parsePath(path: Path): readonly string[] {
   if (path !== '' && !path.startsWith('/')) throw new RangeError(`"${path}" is no path: a path starts with a slash, as in /physState`);
   if (/~(?![01])/.test(path)) throw new RangeError(`"${path}" is no path: ~ is written ~0 in a path, and / inside a name ~1`);
   const whole = isSubtree(path) ? path.slice(0, -1) : path;
-  const members = whole === '' ? [] : whole.slice(1).split('/').map(unescape);
+  const members = whole === '' ? [] : whole.slice(1).split('/').map(unescapeMember);
   if (parsed.size >= CACHE_LIMIT) parsed.clear();
   parsed.set(path, members);
   return members;
@@ -32,13 +32,13 @@ export function parsePath(path: Path): readonly string[] {
 /** The pointer of these members: the inverse of `parsePath`. */
 export function formatPath(members: readonly string[]): Path {
   let path = '';
-  for (const member of members) path += `/${escape(member)}`;
+  for (const member of members) path += `/${escapeMember(member)}`;
   return path;
 }
 
 /** A path one level down. */
 export function childPath(path: Path, member: string): Path {
-  return `${isSubtree(path) ? path.slice(0, -1) : path}/${escape(member)}`;
+  return `${isSubtree(path) ? path.slice(0, -1) : path}/${escapeMember(member)}`;
 }
 
 /** A declaration may name a subtree by a trailing slash: `/ipv4/ifaces/`. */
@@ -159,7 +159,7 @@ function setIn(doc: Doc, members: readonly string[], index: number, value: Json 
 function collect(at: Doc, path: Path, found: [Path, Json][]): void {
   for (const member of Object.keys(at)) {
     const value = at[member] as Json;
-    const below = `${path}/${escape(member)}`;
+    const below = `${path}/${escapeMember(member)}`;
     if (isObject(value) && Object.keys(value).length > 0) collect(value, below, found);
     else found.push([below, value]);
   }
@@ -171,10 +171,10 @@ function put(object: Record<string, Json>, member: string, value: Json | Doc): v
   else object[member] = value as Json;
 }
 
-function escape(member: string): string {
+function escapeMember(member: string): string {
   return member.includes('~') || member.includes('/') ? member.replaceAll('~', '~0').replaceAll('/', '~1') : member;
 }
 
-function unescape(member: string): string {
+function unescapeMember(member: string): string {
   return member.includes('~') ? member.replaceAll('~1', '/').replaceAll('~0', '~') : member;
 }
