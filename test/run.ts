@@ -1,0 +1,52 @@
+/**
+ * `npm test [-- WORD…] [-- --test-name-pattern=…]`: lists the test files itself (on Node 20 `node --test DIR` finds no .ts, and
+ * does not fail), and hands them to Node's runner. A WORD takes the files that have it in their path; `--real` takes the tests that
+ * need real tools (`*.real.test.ts`) instead of the others.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const FOLDERS = ['test', 'sdk', 'host', 'plugins', 'templates'];
+const NEVER = new Set(['node_modules', 'dist', 'fixtures']);
+/** Two at once: the machines that run this have two cores. Real tests share ports and tools, and wait minutes on purpose. */
+const KINDS = {
+  usual: { ending: '.test.ts', atOnce: 2, timeout: 4 * 60_000 },
+  real: { ending: '.real.test.ts', atOnce: 1, timeout: 40 * 60_000 },
+};
+
+function testFiles(folder: string): string[] {
+  if (!existsSync(join(ROOT, folder))) return [];
+  return readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) return NEVER.has(entry.name) ? [] : testFiles(path);
+      return path.endsWith('.test.ts') ? [path] : [];
+    });
+}
+
+const args = process.argv.slice(2);
+const real = args.includes('--real');
+const kind = real ? KINDS.real : KINDS.usual;
+const forNode = args.filter((arg) => arg.startsWith('--') && arg !== '--real');
+const words = args.filter((arg) => !arg.startsWith('--')).map((word) => word.replace(/^\.\//, ''));
+const files = FOLDERS.flatMap(testFiles)
+  .filter((file) => file.endsWith(KINDS.real.ending) === real)
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+
+if (files.length === 0) {
+  const asked = words.length > 0 ? ` with ${words.map((word) => `"${word}"`).join(' or ')} in its path` : '';
+  console.error(`no ${real ? 'real ' : ''}test file${asked} under ${FOLDERS.join(', ')}: nothing was tested, which is not a success`);
+  process.exit(1);
+}
+
+const node = ['--import', 'tsx', '--conditions=kraken-source', '--test', '--test-reporter=spec'];
+const limits = [`--test-concurrency=${kind.atOnce}`, `--test-timeout=${kind.timeout}`];
+const child = spawn(process.execPath, [...node, ...limits, ...forNode, ...files], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => {
+  process.exitCode = signal ? 1 : (code ?? 1);
+});
