@@ -1,0 +1,212 @@
+/** What makes a service's declaration refused at load: it contradicts itself, the schemas, or another service. */
+import type { Conditions, Path, Poller, Scalar, ServiceDeclaration, Variable } from './declaration.ts';
+import { covers } from './pointer.ts';
+
+export interface Contradiction {
+  readonly service: string;
+  /** Names both sides, the path, the values, and what to do. */
+  readonly text: string;
+}
+
+/** Costs beyond these could not be added exactly. */
+const CHEAPEST = 0.001;
+const DEAREST = 1_000_000;
+
+interface Sound {
+  readonly accepted: readonly ServiceDeclaration[];
+  /** Every declared variable, by path. */
+  readonly declared: ReadonlyMap<Path, Variable>;
+  readonly refused: Contradiction[];
+}
+
+/**
+ * The services that may be loaded together. `core` comes first, then by name: of two that contradict each other the later is
+ * refused. What a service needs of another one (the way out of its failTo) it needs of those that are accepted.
+ */
+export function withoutContradictions(services: readonly ServiceDeclaration[], variables: readonly Variable[]): Sound {
+  const refused: Contradiction[] = [];
+  let accepted: ServiceDeclaration[] = [];
+  const names = new Map<string, number>();
+  for (const { service } of services) names.set(service, (names.get(service) ?? 0) + 1);
+  const base = new Map(variables.map((variable) => [variable.path, { by: 'the schemas', variable }]));
+  const known = new Map(base);
+  for (const service of [...services].sort(inOrder)) {
+    const doubled = (names.get(service.service) ?? 0) > 1;
+    const texts = doubled
+      ? [`two services are named ${service.service}: neither is loaded; rename one of them`]
+      : redeclared(service, known);
+    if (texts.length === 0) {
+      for (const variable of service.variables)
+        if (!known.has(variable.path)) known.set(variable.path, { by: `service ${service.service}`, variable });
+      accepted.push(service);
+    }
+    if (!doubled || !refused.some((other) => other.service === service.service)) refuse(refused, service, texts);
+  }
+  for (let before = -1; before !== accepted.length; ) {
+    before = accepted.length;
+    const declared = new Map([...base].map(([path, { variable }]) => [path, variable]));
+    for (const service of accepted)
+      for (const variable of service.variables) declared.set(variable.path, declared.get(variable.path) ?? variable);
+    const sound = accepted.filter((service) => {
+      const texts = [...faultsOf(service, declared), ...tooWeak(service, accepted), ...noWayOut(service, accepted, declared)];
+      refuse(refused, service, texts);
+      return texts.length === 0;
+    });
+    accepted = sound;
+    if (before === accepted.length) return { accepted, declared, refused };
+  }
+  return { accepted, declared: new Map(), refused };
+}
+
+/** The core first, then by name. */
+function inOrder(a: ServiceDeclaration, b: ServiceDeclaration): number {
+  const rank = Number(b.service === 'core') - Number(a.service === 'core');
+  return rank !== 0 ? rank : a.service < b.service ? -1 : a.service > b.service ? 1 : 0;
+}
+
+function refuse(refused: Contradiction[], { service }: ServiceDeclaration, texts: readonly string[]): void {
+  for (const text of texts) refused.push({ service, text });
+}
+
+/** A path that somebody else has declared to be something else. */
+function redeclared(service: ServiceDeclaration, known: ReadonlyMap<Path, { readonly by: string; readonly variable: Variable }>): string[] {
+  return service.variables.flatMap((variable) => {
+    const other = known.get(variable.path);
+    if (!other || shapeOf(other.variable) === shapeOf(variable)) return [];
+    return `service ${service.service} declares ${variable.path} as ${shapeOf(variable)}, but ${other.by} as ${shapeOf(other.variable)}; give one of them another path`;
+  });
+}
+
+function shapeOf(variable: Variable): string {
+  return JSON.stringify([
+    variable.values ?? 'any value',
+    variable.unknown ?? null,
+    variable.means,
+    variable.neverWanted,
+    variable.terminal,
+  ]);
+}
+
+/** What is wrong with a declaration by itself and against the schemas. */
+function faultsOf(service: ServiceDeclaration, declared: ReadonlyMap<Path, Variable>): string[] {
+  const texts: string[] = [];
+  const prefixes = [...declared.keys()].filter((path) => path.endsWith('/'));
+  const isKnown = (path: Path): boolean =>
+    declared.has(path) ||
+    prefixes.some((prefix) => covers(prefix, path)) ||
+    (path.endsWith('/') && [...declared.keys()].some((other) => covers(path, other)));
+  const checkPath = (what: string, path: Path): void => {
+    if (!isKnown(path)) texts.push(`${what} names ${path}, which is in no schema; correct the path, or declare it under "state"`);
+  };
+  const check = (what: string, path: Path, value: Scalar): void => {
+    checkPath(what, path);
+    const values = declared.get(path)?.values;
+    if (values && !values.includes(value))
+      texts.push(
+        `${what} names ${path} ${show(value)}, but it can only be ${values.map(show).join(', ')}; correct the value or the schema`,
+      );
+  };
+  const checkAll = (what: string, conditions: Conditions): void => {
+    for (const [path, value] of Object.entries(conditions).sort()) check(what, path, value);
+  };
+  const seen = new Set<string>();
+  const checkId = (kind: string, id: string): void => {
+    if (seen.has(`${kind} ${id}`)) texts.push(`${kind} ${id} is declared twice; rename one of them`);
+    seen.add(`${kind} ${id}`);
+    if (!id.startsWith(`${service.service}/`))
+      texts.push(`${kind} ${id} is not named ${service.service}/…, after its service; correct its id`);
+  };
+  const checkPositive = (what: string, name: string, value: number): void => {
+    if (!(value > 0 && Number.isFinite(value))) texts.push(`${what} has the ${name} ${value}; it must be more than 0`);
+  };
+
+  for (const mutation of service.mutations) {
+    const what = `mutation ${mutation.id}`;
+    checkId('mutation', mutation.id);
+    const changes = Object.entries(mutation.mutates).sort();
+    if (changes.length === 0) texts.push(`${what} mutates nothing; name the path, its from-value and its to-value under "mutates"`);
+    for (const [path, [from, to]] of changes) {
+      check(what, path, from);
+      check(what, path, to);
+      if (path in mutation.requires)
+        texts.push(
+          `${what} mutates ${path} from ${show(from)} to ${show(to)} and requires it to be ${show(mutation.requires[path])}; take it out of "requires", the from-value says it`,
+        );
+    }
+    for (const conditions of [mutation.requires, mutation.excludes, mutation.failTo]) checkAll(what, conditions);
+    checkPositive(what, 'timeout', mutation.timeout);
+    if (!(mutation.cost >= CHEAPEST && mutation.cost <= DEAREST))
+      texts.push(`${what} has the cost ${mutation.cost}; it must be from ${CHEAPEST} to ${DEAREST}`);
+  }
+  for (const poller of service.pollers) {
+    checkId('poller', poller.id);
+    checkPositive(`poller ${poller.id}`, 'interval', poller.every);
+    checkPositive(`poller ${poller.id}`, 'timeout', poller.timeout);
+  }
+  for (const discovery of service.discoveries) checkId('discovery', discovery.id);
+  for (const { kind, way } of waysOf(service)) {
+    for (const path of way.discovers) checkPath(`${kind} ${way.id}`, path);
+    checkAll(`${kind} ${way.id}`, way.requires);
+  }
+  checkAll(`"quiet" of service ${service.service}`, service.quiet);
+  return texts;
+}
+
+type NamedWay = { readonly kind: string; readonly way: Pick<Poller, 'id' | 'discovers' | 'requires'> };
+
+function waysOf(service: ServiceDeclaration): NamedWay[] {
+  return [...service.pollers.map((way) => ({ kind: 'poller', way })), ...service.discoveries.map((way) => ({ kind: 'discovery', way }))];
+}
+
+/**
+ * Ways to discover a path under weaker conditions than its owner declares: they would make it known when the owner says that
+ * it cannot be. The owner of a path is the core where the core discovers it, else who declares the variable. Only conditions
+ * on what somebody mutates count; the others say which nodes are meant.
+ */
+function tooWeak(service: ServiceDeclaration, accepted: readonly ServiceDeclaration[]): string[] {
+  const mutable = new Set(accepted.flatMap((other) => other.mutations.flatMap((mutation) => Object.keys(mutation.mutates))));
+  const texts: string[] = [];
+  for (const { kind, way } of waysOf(service)) {
+    for (const path of way.discovers) {
+      const owners = accepted.filter((other) =>
+        other.service === 'core'
+          ? waysOf(other).some((own) => own.way.discovers.includes(path))
+          : other.variables.some((variable) => variable.path === path),
+      );
+      if (owners.length === 0 || owners.some((owner) => owner.service === service.service || owner.module === service.module)) continue;
+      const theirs = owners.flatMap(waysOf).filter((own) => own.way.discovers.some((discovered) => covers(discovered, path)));
+      const lacking = theirs.map((own) =>
+        Object.entries(own.way.requires).filter(([name, value]) => mutable.has(name) && way.requires[name] !== value),
+      );
+      const least = lacking.sort((a, b) => a.length - b.length)[0];
+      if (!least || least.length === 0) continue;
+      const wanted = least.map(([name, value]) => `${name} ${show(value)}`).join(', ');
+      texts.push(
+        `${kind} ${way.id} discovers ${path} without requiring ${wanted}, which ${owners[0]?.service}, whose path it is, requires; add it to its "requires"`,
+      );
+    }
+  }
+  return texts;
+}
+
+/** failTo values in which a node would be stuck for ever. The core's own are exempt: what leads out of them comes with the power plugins. */
+function noWayOut(service: ServiceDeclaration, accepted: readonly ServiceDeclaration[], declared: ReadonlyMap<Path, Variable>): string[] {
+  if (service.service === 'core') return [];
+  const texts: string[] = [];
+  for (const mutation of service.mutations) {
+    for (const [path, value] of Object.entries(mutation.failTo).sort()) {
+      const variable = declared.get(path);
+      if (variable?.terminal.includes(value) || value === variable?.unknown) continue;
+      if (accepted.some((other) => other.mutations.some((out) => out.mutates[path]?.[0] === value && out.mutates[path]?.[1] !== value)))
+        continue;
+      texts.push(
+        `mutation ${mutation.id} fails to ${path} ${show(value)}, and no mutation of any loaded service leads out of it; load one that does, or mark the value x-terminal`,
+      );
+    }
+  }
+  return texts;
+}
+
+function show(value: Scalar | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,69 @@
+/** The order of a plan's steps: which must wait for which, and which of those that need not comes first. */
+import type { Graph } from '../graph.ts';
+import type { Action } from './model.ts';
+import type { PlanStep } from './plan.ts';
+
+/**
+ * The steps of a plan with what each waits for. Two steps wait for each other (the earlier first) where one changes, makes
+ * unknown or could fail to what the other changes, needs, excludes or is known by; a disruptive step runs alone.
+ * Any order that keeps to `after` is as good as the one given. First come asks, last what is disruptive.
+ */
+export function ordered(graph: Graph, actions: readonly Action[], touches: (action: Action) => Touches): PlanStep[] {
+  const waits = dependencies(actions.map(touches));
+  const rank = (index: number): number => {
+    const mutation = actions[index]?.mutation;
+    return mutation?.disruptive ? 2 : mutation && graph.askOf(mutation.id) ? 0 : 1;
+  };
+  const order: number[] = [];
+  const placed = new Map<number, number>();
+  while (order.length < actions.length) {
+    let next = -1;
+    for (let index = 0; index < actions.length; index++) {
+      if (placed.has(index) || waits[index]?.some((other) => !placed.has(other))) continue;
+      if (next < 0 || rank(index) < rank(next)) next = index;
+    }
+    placed.set(next, order.length);
+    order.push(next);
+  }
+  const steps: PlanStep[] = [];
+  for (const [place, index] of order.entries()) {
+    const action = actions[index];
+    if (!action) continue;
+    const after = new Set(waits[index]?.map((other) => placed.get(other) ?? 0));
+    for (let other = 0; other < place; other++) if (action.mutation.disruptive || steps[other]?.mutation.disruptive) after.add(other);
+    steps.push({ mutation: action.mutation, after: [...after].sort((a, b) => a - b) });
+  }
+  return steps;
+}
+
+/** The variables that a step may change, and those that it relies on. */
+export interface Touches {
+  readonly writes: readonly number[];
+  readonly reads: readonly number[];
+}
+
+/** For each step the nearest earlier ones that it must follow. */
+function dependencies(steps: readonly Touches[]): number[][] {
+  const writer = new Map<number, number>();
+  const readers = new Map<number, number[]>();
+  return steps.map(({ writes, reads }, index) => {
+    const waits = new Set<number>();
+    for (const variable of [...reads, ...writes]) {
+      const before = writer.get(variable);
+      if (before !== undefined) waits.add(before);
+    }
+    for (const variable of writes) for (const reader of readers.get(variable) ?? []) waits.add(reader);
+    for (const variable of writes) {
+      writer.set(variable, index);
+      readers.set(variable, []);
+    }
+    for (const variable of reads) {
+      if (writes.includes(variable)) continue;
+      const known = readers.get(variable);
+      if (known) known.push(index);
+      else readers.set(variable, [index]);
+    }
+    waits.delete(index);
+    return [...waits].sort((a, b) => a - b);
+  });
+}

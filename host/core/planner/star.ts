@@ -1,0 +1,288 @@
+/**
+ * A task as a star: a centre, and leaves that touch each other only through it. Then only the centre needs to be searched, and
+ * every state of the centre carries what each leaf's states cost there: k leaves cost k prices, not the product of their states.
+ * (Gnad and Hoffmann: Star-topology decoupled state space search, Artificial Intelligence 257, 2018.)
+ */
+import type { Action, Atom } from './model.ts';
+import { Groups, type Task } from './task.ts';
+
+/** A task of at most so many states is searched as it is. */
+const SMALL_TASK = 512;
+/** A leaf with more states, if it has more than one variable, gives its best connected one to the centre. */
+const LARGE_LEAF = 48;
+
+/** The part of a condition or effect that lies in the centre: bits of its packed words. */
+export interface Bits {
+  readonly word: number;
+  readonly mask: number;
+  readonly bits: number;
+}
+
+/** What an action does to one leaf: for each of its states the state after it, −1 where the action cannot run. */
+export interface LeafMap {
+  readonly leaf: number;
+  readonly after: Int16Array;
+}
+
+export interface CentreAction {
+  readonly action: Action;
+  readonly pre: readonly Bits[];
+  readonly neg: readonly Bits[];
+  readonly eff: readonly Bits[];
+  readonly leaves: readonly LeafMap[];
+}
+
+export interface LeafAction {
+  readonly action: Action;
+  /** What it needs of the centre. */
+  readonly pre: readonly Bits[];
+  readonly neg: readonly Bits[];
+  /** Pairs of states: from, to, from, to … */
+  readonly moves: Int16Array;
+}
+
+export interface Leaf {
+  readonly index: number;
+  /** Where its prices start among those of all leaves. */
+  readonly offset: number;
+  readonly size: number;
+  readonly start: number;
+  /** By state: 1 = at its goals. */
+  readonly isGoal: Uint8Array;
+  readonly actions: readonly LeafAction[];
+  /** By state: what it must cost at least from there to its goals, whatever the centre does. */
+  readonly atLeast: Float64Array;
+}
+
+export interface Star {
+  /** How many words a state of the centre has. */
+  readonly words: number;
+  readonly start: Int32Array;
+  readonly goals: readonly Bits[];
+  readonly actions: readonly CentreAction[];
+  readonly leaves: readonly Leaf[];
+  /** How many prices a state carries. */
+  readonly prices: number;
+}
+
+/** Splits a task so that its leaves are small: whatever is coupled most goes to the centre first. */
+export function starOf(task: Task): Star {
+  const domains = domainsOf(task);
+  const { centre, groups } = split(task, domains);
+  const inCentre = new Set(centre);
+  const packing = packingOf(centre, domains);
+  const bits = (atoms: readonly Atom[]): Bits[] =>
+    merge(atoms.filter((atom) => inCentre.has(atom.variable)).map((atom) => packing.bits(atom)));
+
+  const leafOf = new Int16Array(task.state.length).fill(-1);
+  for (const [leaf, variables] of groups.entries()) for (const variable of variables) leafOf[variable] = leaf;
+  const spaces = groups.map((variables) => new Space(variables, domains));
+  const moving: Action[][] = groups.map(() => []);
+  const centreActions: CentreAction[] = [];
+  for (const action of task.actions) {
+    if (action.eff.some(({ variable }) => inCentre.has(variable))) {
+      const touched = new Set([...action.pre, ...action.neg, ...action.eff].map(({ variable }) => leafOf[variable] ?? -1));
+      touched.delete(-1);
+      const leaves = [...touched].sort((a, b) => a - b).map((leaf) => ({ leaf, after: spaces[leaf]?.after(action) ?? new Int16Array() }));
+      centreActions.push({ action, pre: bits(action.pre), neg: negBits(action, inCentre, packing), eff: bits(action.eff), leaves });
+    } else moving[leafOf[action.eff[0]?.variable ?? 0] ?? 0]?.push(action);
+  }
+
+  let offset = 0;
+  const leaves = spaces.map((space, leaf): Leaf => {
+    const actions = (moving[leaf] ?? []).map((action) => ({
+      action,
+      pre: bits(action.pre),
+      neg: negBits(action, inCentre, packing),
+      moves: movesOf(space.after(action)),
+    }));
+    const isGoal = space.where(task.goals);
+    const free = centreActions.flatMap((action) => action.leaves.filter((map) => map.leaf === leaf).map((map) => movesOf(map.after)));
+    const made = {
+      index: leaf,
+      offset,
+      size: space.size,
+      start: space.indexOf(task.state),
+      isGoal,
+      actions,
+      atLeast: distances(space.size, isGoal, actions, free),
+    };
+    offset += space.size;
+    return made;
+  });
+  return { words: packing.words, start: packing.pack(task.state), goals: bits(task.goals), actions: centreActions, leaves, prices: offset };
+}
+
+function negBits(action: Action, inCentre: ReadonlySet<number>, packing: Packing): Bits[] {
+  return action.neg.filter((atom) => inCentre.has(atom.variable)).map((atom) => packing.bits(atom));
+}
+
+/** The values of each variable that occur in the task; one that none of its actions names counts as value 0. */
+function domainsOf(task: Task): readonly number[][] {
+  const values: Set<number>[] = Array.from(task.state, () => new Set<number>());
+  for (const variable of task.variables) values[variable]?.add(task.state[variable] ?? 0);
+  for (const action of task.actions)
+    for (const atoms of [action.pre, action.neg, action.eff]) for (const { variable, value } of atoms) values[variable]?.add(value);
+  for (const { variable, value } of task.goals) values[variable]?.add(value);
+  return values.map((set) => [...set].sort((a, b) => a - b));
+}
+
+/** Which variables are the centre's, and the groups that the others form. */
+function split(task: Task, domains: readonly number[][]): { centre: number[]; groups: number[][] } {
+  const sizeOf = (variables: readonly number[]): number =>
+    variables.reduce((product, variable) => product * (domains[variable]?.length ?? 1), 1);
+  if (sizeOf(task.variables) <= SMALL_TASK) return { centre: [...task.variables], groups: [] };
+  const coupling = new Uint32Array(task.state.length);
+  const footprints = task.actions.map(({ pre, neg, eff }) => [...new Set([...pre, ...neg, ...eff].map(({ variable }) => variable))]);
+  for (const footprint of footprints)
+    if (footprint.length > 1) for (const variable of footprint) coupling[variable] = (coupling[variable] ?? 0) + 1;
+
+  const centre = new Set<number>();
+  for (;;) {
+    const sets = new Groups(task.state.length);
+    for (const [index, action] of task.actions.entries()) {
+      if (action.eff.some(({ variable }) => centre.has(variable))) continue;
+      const first = action.eff[0]?.variable ?? 0;
+      for (const variable of footprints[index] ?? []) if (!centre.has(variable)) sets.join(first, variable);
+    }
+    const groups = new Map<number, number[]>();
+    for (const variable of task.variables) {
+      if (centre.has(variable)) continue;
+      const group = groups.get(sets.of(variable));
+      if (group) group.push(variable);
+      else groups.set(sets.of(variable), [variable]);
+    }
+    const large = [...groups.values()].filter((group) => group.length > 1 && sizeOf(group) > LARGE_LEAF);
+    if (large.length === 0) return { centre: [...centre].sort((a, b) => a - b), groups: [...groups.values()] };
+    for (const group of large)
+      centre.add(group.reduce((best, variable) => ((coupling[variable] ?? 0) > (coupling[best] ?? 0) ? variable : best)));
+  }
+}
+
+interface Packing {
+  readonly words: number;
+  bits(atom: Atom): Bits;
+  pack(state: Uint16Array): Int32Array;
+}
+
+/** Where each variable of the centre lies in its words. */
+function packingOf(centre: readonly number[], domains: readonly number[][]): Packing {
+  const places = new Map<number, { word: number; shift: number; mask: number }>();
+  let word = 0;
+  let used = 0;
+  for (const variable of centre) {
+    const width = Math.max(1, Math.ceil(Math.log2(domains[variable]?.length ?? 1)));
+    if (used + width > 30) {
+      word++;
+      used = 0;
+    }
+    places.set(variable, { word, shift: used, mask: ((1 << width) - 1) << used });
+    used += width;
+  }
+  const bits = ({ variable, value }: Atom): Bits => {
+    const { word: at, shift, mask } = places.get(variable) ?? { word: 0, shift: 0, mask: 0 };
+    return { word: at, mask, bits: (domains[variable]?.indexOf(value) ?? 0) << shift };
+  };
+  const pack = (state: Uint16Array): Int32Array => {
+    const packed = new Int32Array(word + 1);
+    for (const variable of centre) {
+      const one = bits({ variable, value: state[variable] ?? 0 });
+      packed[one.word] = (packed[one.word] ?? 0) | one.bits;
+    }
+    return packed;
+  };
+  return { words: word + 1, bits, pack };
+}
+
+/** Conditions that must all hold, one a word; two that cannot both hold stay apart, and never do. */
+function merge(all: readonly Bits[]): Bits[] {
+  const merged: Bits[] = [];
+  for (const one of all) {
+    const at = merged.findIndex((other) => other.word === one.word && (other.mask & one.mask) === 0);
+    const other = merged[at];
+    if (other) merged[at] = { word: one.word, mask: other.mask | one.mask, bits: other.bits | one.bits };
+    else merged.push(one);
+  }
+  return merged;
+}
+
+/** The states of a leaf, numbered. */
+class Space {
+  readonly size: number;
+  readonly #variables: readonly number[];
+  readonly #domains: readonly number[][];
+
+  constructor(variables: readonly number[], domains: readonly number[][]) {
+    this.#variables = variables;
+    this.#domains = domains;
+    this.size = variables.reduce((product, variable) => product * (domains[variable]?.length ?? 1), 1);
+  }
+
+  indexOf(state: { readonly [variable: number]: number }): number {
+    let index = 0;
+    for (const variable of this.#variables) {
+      const domain = this.#domains[variable] ?? [];
+      index = index * domain.length + domain.indexOf(state[variable] ?? 0);
+    }
+    return index;
+  }
+
+  /** By state, where it is after an action, the centre aside; −1 where its conditions on the leaf do not hold. */
+  after(action: Action): Int16Array {
+    const after = new Int16Array(this.size).fill(-1);
+    for (let index = 0; index < this.size; index++) {
+      const state = this.#stateOf(index);
+      if (action.pre.some(({ variable, value }) => (state[variable] ?? value) !== value)) continue;
+      if (action.neg.some(({ variable, value }) => state[variable] === value)) continue;
+      for (const { variable, value } of action.eff) if (variable in state) state[variable] = value;
+      after[index] = this.indexOf(state);
+    }
+    return after;
+  }
+
+  /** By state, whether these hold as far as they are about this leaf. */
+  where(atoms: readonly Atom[]): Uint8Array {
+    return Uint8Array.from({ length: this.size }, (_, index) => {
+      const state = this.#stateOf(index);
+      return atoms.every(({ variable, value }) => (state[variable] ?? value) === value) ? 1 : 0;
+    });
+  }
+
+  #stateOf(index: number): Record<number, number> {
+    const state: Record<number, number> = {};
+    let rest = index;
+    for (const variable of [...this.#variables].reverse()) {
+      const domain = this.#domains[variable] ?? [];
+      state[variable] = domain[rest % domain.length] ?? 0;
+      rest = Math.floor(rest / domain.length);
+    }
+    return state;
+  }
+}
+
+function movesOf(after: Int16Array): Int16Array {
+  const moves: number[] = [];
+  for (const [from, to] of after.entries()) if (to >= 0 && to !== from) moves.push(from, to);
+  return Int16Array.from(moves);
+}
+
+/** What each state costs at least to the goals: the centre always in favour, its own steps free. */
+function distances(size: number, isGoal: Uint8Array, actions: readonly LeafAction[], free: readonly Int16Array[]): Float64Array {
+  const distance = Float64Array.from({ length: size }, (_, state) => (isGoal[state] === 1 ? 0 : Number.POSITIVE_INFINITY));
+  const relax = (moves: Int16Array, cost: number): boolean => {
+    let better = false;
+    for (let move = 0; move < moves.length; move += 2) {
+      const reached = (distance[moves[move + 1] ?? 0] ?? 0) + cost;
+      if (reached >= (distance[moves[move] ?? 0] ?? 0)) continue;
+      distance[moves[move] ?? 0] = reached;
+      better = true;
+    }
+    return better;
+  };
+  for (let better = true; better; ) {
+    better = false;
+    for (const { moves, action } of actions) better = relax(moves, action.cost) || better;
+    for (const moves of free) better = relax(moves, 0) || better;
+  }
+  return distance;
+}
