@@ -34,29 +34,46 @@ export function whyUnreachable(scene: Scene, goal: number, code: number): Blocke
  * Empty where no mutations lead there from any such value. `visited`: true while it is being worked out, false after.
  */
 function whyNever(scene: Scene, goal: number, atom: Atom, visited: Map<string, boolean>): Blocker[] {
-  const key = `${atom.variable}=${atom.value}`;
-  visited.set(key, true);
-  const reasons: Blocker[] = [];
-  for (const action of nextTowards(scene, atom)) {
-    for (const pre of action.pre) {
-      if (scene.reach.has(pre)) continue;
-      const before = visited.get(`${pre.variable}=${pre.value}`);
-      if (before === false) continue;
-      const deeper = before ? [] : whyNever(scene, goal, pre, visited);
-      if (deeper.length) reasons.push(...deeper);
-      else reasons.push(requires(scene, goal, action, pre, undefined));
-    }
-    for (const neg of action.neg) if (!scene.reach.hasOther(neg)) reasons.push(excluded(scene, goal, action, neg, false));
-    if (reasons.length >= MAX_REASONS) break;
-  }
-  visited.set(key, false);
-  return [
-    ...reasons,
-    ...ofInapplicable(scene, goal, scene.model.variables[atom.variable] ?? 0, scene.model.codeOf(atom.variable, atom.value) ?? 0),
-  ];
+  const { model } = scene;
+  const reasons = unmetOf(scene, goal, `${atom.variable}=${atom.value}`, nextTowards(scene, atom), visited);
+  return [...reasons, ...ofInapplicable(scene, goal, model.variables[atom.variable] ?? 0, model.codeOf(atom.variable, atom.value) ?? 0)];
 }
 
-/** The actions that start where the variable can be and from whose to-value others could lead it to the wanted one. */
+/** The same for a variable that should leave the only value that it can have, by what was made for it: not by becoming unknown. */
+function whyAlways(scene: Scene, goal: number, { variable, value }: Atom, visited: Map<string, boolean>): Blocker[] {
+  const leading = scene.model.actions.filter(
+    ({ pre, eff }) =>
+      pre.some((one) => one.variable === variable && one.value === value) &&
+      eff.some((one) => one.variable === variable && one.value !== value),
+  );
+  return unmetOf(scene, goal, `${variable}≠${value}`, leading, visited);
+}
+
+/** The conditions of these actions that can never be met, each followed to what keeps it so. */
+function unmetOf(scene: Scene, goal: number, why: string, actions: readonly Action[], visited: Map<string, boolean>): Blocker[] {
+  visited.set(why, true);
+  const reasons: Blocker[] = [];
+  const follow = (key: string, explain: typeof whyNever, atom: Atom, itself: Blocker): void => {
+    const before = visited.get(key);
+    if (before === false) return;
+    const deeper = before ? [] : explain(scene, goal, atom, visited);
+    reasons.push(...(deeper.length ? deeper : [itself]));
+  };
+  for (const action of actions) {
+    if (reasons.length >= MAX_REASONS) break;
+    for (const pre of action.pre)
+      if (!scene.reach.has(pre)) follow(`${pre.variable}=${pre.value}`, whyNever, pre, requires(scene, goal, action, pre, undefined));
+    for (const neg of action.neg)
+      if (!scene.reach.hasOther(neg)) follow(`${neg.variable}≠${neg.value}`, whyAlways, neg, excluded(scene, goal, action, neg, false));
+  }
+  visited.set(why, false);
+  return reasons;
+}
+
+/**
+ * The actions that start where the variable can be and from whose to-value others could lead it to the wanted one. What only
+ * makes it unknown counts where unknown itself is wanted: nobody is helped by "it could be forgotten first".
+ */
 function nextTowards({ model, reach }: Scene, { variable, value }: Atom): Action[] {
   const fromOf = (action: Action): Atom | undefined => action.pre.find((pre) => pre.variable === variable);
   const next = new Set<Action>();
@@ -65,8 +82,8 @@ function nextTowards({ model, reach }: Scene, { variable, value }: Atom): Action
     for (const action of model.actions) {
       if (!action.eff.some((eff) => eff.variable === variable && eff.value === wanted)) continue;
       const from = fromOf(action);
-      if (!from || reach.has(from)) next.add(action);
-      else if (!values.includes(from.value)) values.push(from.value);
+      if (from ? reach.has(from) : wanted === value) next.add(action);
+      else if (from && !values.includes(from.value)) values.push(from.value);
     }
   }
   return [...next].sort((a, b) => a.index - b.index);
