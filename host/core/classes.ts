@@ -48,7 +48,10 @@ export class NodeClass {
       if (unmet.length || excluded.length) inapplicable.push({ mutation, unmet, excluded });
       else applicable.push(mutation);
     }
-    const contested = contestedIn(applicable, conflicts);
+    const contested = contestedIn(
+      applicable.filter((mutation) => !graph.askOf(mutation.id)),
+      conflicts,
+    );
     this.mutations = applicable.filter((mutation) => !contested.has(mutation));
     this.inapplicable = inapplicable;
     this.conflicts = conflicts;
@@ -116,7 +119,7 @@ function quietOf(serving: readonly ServiceDeclaration[], forced: ReadonlySet<Pat
   return quiet;
 }
 
-/** Mutations of two services that do the same to one path (or pollers that ask for the same one): nobody can say which shall act. */
+/** Mutations of two services that do the same to one path: nobody can say which shall act. (Any number of services may ask.) */
 function contestedIn(mutations: readonly Mutation[], conflicts: string[]): Set<Mutation> {
   const contested = new Set<Mutation>();
   const doers = new Map<string, Mutation>();

@@ -6,10 +6,15 @@
 import type { Action, Atom } from './model.ts';
 import { Groups, type Task } from './task.ts';
 
-/** A task of at most so many states is searched as it is. */
-const SMALL_TASK = 512;
-/** A leaf with more states, if it has more than one variable, gives its best connected one to the centre. */
-const LARGE_LEAF = 48;
+export interface Split {
+  /** A task of at most so many states is searched as it is, all of it centre. */
+  readonly smallTask: number;
+  /** A leaf with more states, if it has more than one variable, gives its best connected one to the centre. */
+  readonly largeLeaf: number;
+}
+
+/** Found by measuring; every choice finds equally cheap plans. */
+const SPLIT: Split = { smallTask: 512, largeLeaf: 48 };
 
 /** The part of a condition or effect that lies in the centre: bits of its packed words. */
 export interface Bits {
@@ -66,9 +71,9 @@ export interface Star {
 }
 
 /** Splits a task so that its leaves are small: whatever is coupled most goes to the centre first. */
-export function starOf(task: Task): Star {
+export function starOf(task: Task, limits: Split = SPLIT): Star {
   const domains = domainsOf(task);
-  const { centre, groups } = split(task, domains);
+  const { centre, groups } = split(task, domains, limits);
   const inCentre = new Set(centre);
   const packing = packingOf(centre, domains);
   const bits = (atoms: readonly Atom[]): Bits[] =>
@@ -128,10 +133,10 @@ function domainsOf(task: Task): readonly number[][] {
 }
 
 /** Which variables are the centre's, and the groups that the others form. */
-function split(task: Task, domains: readonly number[][]): { centre: number[]; groups: number[][] } {
+function split(task: Task, domains: readonly number[][], limits: Split): { centre: number[]; groups: number[][] } {
   const sizeOf = (variables: readonly number[]): number =>
     variables.reduce((product, variable) => product * (domains[variable]?.length ?? 1), 1);
-  if (sizeOf(task.variables) <= SMALL_TASK) return { centre: [...task.variables], groups: [] };
+  if (sizeOf(task.variables) <= limits.smallTask) return { centre: [...task.variables], groups: [] };
   const coupling = new Uint32Array(task.state.length);
   const footprints = task.actions.map(({ pre, neg, eff }) => [...new Set([...pre, ...neg, ...eff].map(({ variable }) => variable))]);
   for (const footprint of footprints)
@@ -152,7 +157,7 @@ function split(task: Task, domains: readonly number[][]): { centre: number[]; gr
       if (group) group.push(variable);
       else groups.set(sets.of(variable), [variable]);
     }
-    const large = [...groups.values()].filter((group) => group.length > 1 && sizeOf(group) > LARGE_LEAF);
+    const large = [...groups.values()].filter((group) => group.length > 1 && sizeOf(group) > limits.largeLeaf);
     if (large.length === 0) return { centre: [...centre].sort((a, b) => a - b), groups: [...groups.values()] };
     for (const group of large)
       centre.add(group.reduce((best, variable) => ((coupling[variable] ?? 0) > (coupling[best] ?? 0) ? variable : best)));
