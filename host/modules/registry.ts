@@ -1,0 +1,132 @@
+/** Which modules there are, and which services the configuration makes of them. */
+import { existsSync, readdirSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { CODES } from '@kraken-hpc/sdk/wire';
+import type { Json } from '../core/declaration.ts';
+import { RefusalError } from '../core/refusal.ts';
+import { ancestors, type FoundModule, readManifest } from './manifest.ts';
+import { isPermission } from './permissions.ts';
+import { isObject } from './variables.ts';
+
+/** One service as the supervisor starts it. */
+export interface ServiceSpec {
+  readonly service: string;
+  readonly module: string;
+  readonly command: readonly string[];
+  /** Its own data directory (made 0700), its working directory and HOME. */
+  readonly cwd?: string;
+  readonly config: Json;
+  /** A node-set expression; empty = all nodes. */
+  readonly serves: string;
+  /** What it was granted. */
+  readonly permissions: readonly string[];
+  /** Names of the host's environment that it may see. */
+  readonly env?: readonly string[];
+}
+
+export interface Registry {
+  /** By name (`ipmi`), or the absolute path of its folder. Throws a RefusalError that names the ones there are. */
+  find(module: string): FoundModule;
+  list(): readonly FoundModule[];
+}
+
+const SERVICE = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+const MEMBERS = ['module', 'serves', 'config', 'permissions', 'env', 'enabled'];
+
+/** Modules in `plugins/*` and `node_modules/@kraken-hpc/*` of the folders given, nearest first; without any, those above the host's own code. */
+export function createRegistry(roots: readonly string[] = ancestors(import.meta.url)): Registry {
+  const modules = new Map<string, FoundModule>();
+  for (const root of roots) {
+    for (const parent of [join(root, 'plugins'), join(root, 'node_modules', '@kraken-hpc')]) {
+      for (const name of existsSync(parent) ? readdirSync(parent).sort() : []) {
+        const module = readManifest(join(parent, name));
+        if (module && !modules.has(module.module)) modules.set(module.module, module);
+      }
+    }
+  }
+  const list = [...modules.values()].sort((a, b) => (a.module < b.module ? -1 : 1));
+  return {
+    list: () => list,
+    find(name) {
+      const module = isAbsolute(name) ? readManifest(name) : modules.get(name);
+      if (module) return module;
+      const known = list.map((one) => one.module).join(', ') || 'none';
+      throw new RefusalError({
+        code: CODES.NotFound,
+        what: 'there is no such module',
+        where: `module ${name}`,
+        why: `the modules installed are: ${known}`,
+        todo: 'Correct the name, or install it',
+      });
+    },
+  };
+}
+
+/**
+ * The services of a configuration: `{NAME: {module, serves?, config?, permissions?, env?, enabled?}}`. A module's manifest says what it
+ * is granted unless the configuration does. `dataDir` gets one folder a service. Throws one RefusalError that names every problem.
+ */
+export function parseServices(data: unknown, registry: Registry, dataDir: string): readonly ServiceSpec[] {
+  const problems: string[] = [];
+  const specs: ServiceSpec[] = [];
+  if (!isObject(data)) problems.push('the services are not an object by name');
+  for (const [service, entry] of isObject(data) ? Object.entries(data) : []) {
+    try {
+      const spec = parseService(service, entry, registry, dataDir, (what) => problems.push(`${service}: ${what}`));
+      if (spec) specs.push(spec);
+    } catch (error) {
+      if (!(error instanceof RefusalError)) throw error;
+      problems.push(`${service}: ${error.message}`);
+    }
+  }
+  if (problems.length === 0) return specs;
+  throw new RefusalError({
+    code: CODES.InvalidValue,
+    what: 'the configuration is refused',
+    where: 'services',
+    why: problems.join('; '),
+    todo: 'Correct what is named',
+  });
+}
+
+function parseService(
+  service: string,
+  entry: Json,
+  registry: Registry,
+  dataDir: string,
+  problem: (what: string) => void,
+): ServiceSpec | undefined {
+  if (!SERVICE.test(service) || service === 'core')
+    problem('the name of a service is letters, digits, "-", "_" and ".", begins with a letter, and is not "core"');
+  if (!isObject(entry)) {
+    problem('is not an object');
+    return undefined;
+  }
+  for (const member of Object.keys(entry)) if (!MEMBERS.includes(member)) problem(`"${member}" is none of ${MEMBERS.join(', ')}`);
+  const { module = service, serves = '', config = {}, permissions, env = [], enabled = true } = entry;
+  if (enabled === false) return undefined;
+  if (enabled !== true) problem('enabled is not true or false');
+  if (typeof serves !== 'string') problem('serves is not a node set');
+  if (!isObject(config)) problem('config is not an object');
+  if (!isStrings(env)) problem('env is not a list of names');
+  if (permissions !== undefined && !isStrings(permissions)) problem('permissions is not a list');
+  const granted = isStrings(permissions) ? permissions : undefined;
+  for (const one of granted ?? []) if (!isPermission(one)) problem(`there is no permission "${one}"`);
+  if (typeof module !== 'string') {
+    problem('module is not a name');
+    return undefined;
+  }
+  const found = registry.find(module);
+  return {
+    service,
+    module: found.module,
+    command: found.command,
+    cwd: join(dataDir, service),
+    config,
+    serves: typeof serves === 'string' ? serves : '',
+    permissions: granted ?? found.permissions,
+    env: isStrings(env) ? env : [],
+  };
+}
+
+const isStrings = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((one) => typeof one === 'string');

@@ -1,0 +1,339 @@
+/** One service: performs what its life (restart.ts) asks for, and says every change of it. */
+import { CODES, type Declaration } from '@kraken-hpc/sdk/wire';
+import type { ServiceStatus } from '../core/answers.ts';
+import type { Json, ServiceDeclaration } from '../core/declaration.ts';
+import type { ServiceState } from '../core/event.ts';
+import type { NodeId } from '../core/record.ts';
+import { RefusalError } from '../core/refusal.ts';
+import { Complaints } from './complaints.ts';
+import { checkConfig, hasSecrets, type Resolved, resolveConfig, scrubber } from './config.ts';
+import { declare } from './declare.ts';
+import type { Reply, SupervisorOptions } from './hooks.ts';
+import { killLadder, type Ladder, rungText } from './ladder.ts';
+import type { Limits } from './limits.ts';
+import { ModuleLog } from './logs.ts';
+import { residentBytes } from './memory.ts';
+import type { Ask } from './outgoing.ts';
+import { failure, refuse } from './refuse.ts';
+import type { ServiceSpec } from './registry.ts';
+import { backoff, type Life, type LifeEvent, newborn, next, type Phase } from './restart.ts';
+import { Session } from './session.ts';
+import { type Child, spawnModule } from './spawn.ts';
+import type { Watchman } from './watchman.ts';
+
+const MIB = 1024 * 1024;
+
+export interface ServiceOptions {
+  readonly hooks: SupervisorOptions;
+  readonly limits: Limits;
+  readonly ladder: Ladder;
+  readonly watchman: Watchman;
+}
+
+interface Run {
+  readonly child: Child;
+  readonly session: Session;
+  /** Being stopped, or killed: nobody starts with that twice. */
+  ending: boolean;
+}
+
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #complaints: Complaints;
+  readonly log: ModuleLog;
+  #spec: ServiceSpec;
+  #life: Life;
+  #run: Run | undefined;
+  #declaration: ServiceDeclaration | undefined;
+  #wire: Declaration | undefined;
+  #scrub: (text: string) => string = (text) => text;
+  #retry: NodeJS.Timeout | undefined;
+  #settled: (() => void)[] = [];
+
+  constructor(spec: ServiceSpec, options: ServiceOptions) {
+    this.#spec = spec;
+    this.#options = options;
+    const { hooks, limits } = options;
+    this.#life = newborn(hooks.now());
+    this.log = new ModuleLog(limits, hooks.now, (line) => this.#scrub(line));
+    this.#complaints = new Complaints(hooks.now, (sentence) => this.#say('warn', sentence));
+  }
+
+  get phase(): Phase {
+    return this.#life.phase;
+  }
+
+  status(): ServiceStatus {
+    const { phase, since, why, starts } = this.#life;
+    const { service, module, serves } = this.#spec;
+    const pid = this.#run?.child.pid;
+    const told = {
+      service,
+      module,
+      state: phase,
+      since,
+      serves,
+      mutations: this.#declaration?.mutations.length ?? 0,
+      restarts: Math.max(0, starts - 1),
+    };
+    return { ...told, ...(why === undefined ? {} : { why }), ...(pid === undefined ? {} : { pid }) };
+  }
+
+  start(spec?: ServiceSpec): void {
+    if (spec) this.#spec = spec;
+    this.#happen({ type: 'start' });
+  }
+
+  restart(why: string, spec?: ServiceSpec): void {
+    if (spec) this.#spec = spec;
+    this.#happen({ type: 'restart', why });
+  }
+
+  /** Resolves when its process is gone. */
+  async stop(why: string): Promise<void> {
+    this.#happen({ type: 'stop', why });
+    await this.settled((phase) => phase !== 'stopping');
+  }
+
+  /** Resolves when its life has come where `there` says. */
+  async settled(there: (phase: Phase) => boolean): Promise<void> {
+    while (!there(this.#life.phase)) await new Promise<void>((resolve) => this.#settled.push(resolve));
+  }
+
+  /** Resolves when it is ready; rejects when it will not be without somebody's help. */
+  async ready(): Promise<void> {
+    await this.settled((phase) => phase === 'ready' || phase === 'rejected' || phase === 'failed' || phase === 'stopped');
+    if (this.#life.phase === 'ready') return;
+    const { service } = this.#spec;
+    throw refuse(
+      CODES.NotReady,
+      service,
+      `it is ${this.#life.phase}`,
+      this.#life.why ?? 'it was stopped',
+      `Look at \`kraken service logs ${service}\`, then \`kraken service start ${service}\``,
+    );
+  }
+
+  /** A new config: told to the running module if nothing in it is secret, else it starts anew with it. Refused: the old one stays. */
+  async configure(config: Json): Promise<void> {
+    const spec = { ...this.#spec, config };
+    const session = this.#run?.session;
+    if (this.#life.phase !== 'ready' || !session || !this.#wire) return this.start(spec);
+    const resolved = await resolveConfig(spec.service, config);
+    await checkConfig(spec.service, this.#wire.config as Json | undefined, resolved);
+    if (hasSecrets(this.#wire.config as Json | undefined)) return this.restart('its config changed', spec);
+    await session.peer
+      .request('config/update', { config: resolved.config }, { timeoutMs: this.#options.limits.start })
+      .catch((error: Error) => {
+        throw refuse(
+          CODES.InvalidParams,
+          spec.service,
+          'the new config is refused, the old one stays',
+          error.message,
+          'Correct the config',
+        );
+      });
+    this.#spec = spec;
+  }
+
+  /** Never rejects. */
+  async ask(ask: Ask, run: number): Promise<Reply> {
+    const outgoing = this.#life.phase === 'ready' ? this.#run?.session.outgoing : undefined;
+    if (outgoing) return outgoing.ask(ask, run);
+    const { phase, why } = this.#life;
+    return {
+      observed: [],
+      failed: [],
+      lost: failure(CODES.NotReady, `service ${this.#spec.service} is ${phase}${why === undefined ? '' : `: ${why}`}`),
+    };
+  }
+
+  cancel(run: number, nodes: readonly NodeId[], why: string): void {
+    this.#run?.session.outgoing?.cancel(run, nodes, why);
+  }
+
+  async probe(node: NodeId, timeoutMs: number): Promise<boolean> {
+    return (this.#life.phase === 'ready' && (await this.#run?.session.outgoing?.probe(node, timeoutMs))) ?? false;
+  }
+
+  /** Looked at every few seconds. */
+  checkMemory(): void {
+    const run = this.#run;
+    const bytes = run && !run.ending ? residentBytes(run.child.pid) : undefined;
+    const { memory } = this.#options.limits;
+    if (bytes !== undefined && bytes > memory)
+      this.#happen({
+        type: 'broke',
+        why: `it uses more memory than its limit of ${Math.round(memory / MIB)} MiB (${Math.round(bytes / MIB)} MiB)`,
+      });
+  }
+
+  #happen(event: LifeEvent): void {
+    const { hooks } = this.#options;
+    const before = this.#life;
+    const { life, act } = next(before, event, hooks.now(), hooks.random());
+    this.#life = life;
+    if (life.phase !== 'crashed') clearTimeout(this.#retry);
+    if (life.phase !== before.phase || act === 'spawn') this.#tell(life);
+    switch (act) {
+      case 'spawn':
+        void this.#spawn();
+        break;
+      case 'stop':
+        void this.#end(this.#options.ladder, life.why ?? '');
+        break;
+      case 'kill':
+        void this.#end(killLadder, life.why ?? '');
+        break;
+      case 'wait':
+        this.#retry = setTimeout(() => this.#happen({ type: 'retry' }), Math.max(0, (life.retryAt ?? 0) - hooks.now()));
+        break;
+      case 'none':
+        break;
+      default:
+        act satisfies never;
+    }
+    for (const resolve of this.#settled.splice(0)) resolve();
+  }
+
+  async #spawn(): Promise<void> {
+    const { hooks, limits, watchman } = this.#options;
+    const spec = this.#spec;
+    let resolved: Resolved;
+    try {
+      resolved = await resolveConfig(spec.service, spec.config);
+      this.#scrub = scrubber(resolved.read);
+    } catch (error) {
+      this.#happen({ type: 'rejected', why: sentence(error) });
+      this.#happen({ type: 'exit', why: 'it was never started' });
+      return;
+    }
+    if (this.#life.phase !== 'starting') return this.#happen({ type: 'exit', why: 'it was never started' });
+    const child = spawnModule(spec);
+    watchman.watch(child.pid);
+    const mine = (event: LifeEvent): void => {
+      if (this.#run === run) this.#happen(event);
+    };
+    const session = new Session({
+      spec,
+      limits,
+      hooks,
+      log: this.log,
+      complaints: this.#complaints,
+      child,
+      broke: (why) => mine({ type: 'broke', why }),
+      hung: (why) => mine({ type: 'hung', why }),
+    });
+    const run: Run = { child, session, ending: false };
+    this.#run = run;
+    void this.#handshake(run, spec, resolved);
+    const how = await child.gone;
+    watchman.forget(child.pid);
+    this.log.end();
+    const why =
+      how +
+      session.close(`service ${spec.service} (module ${spec.module}) ended: ${how}`) +
+      (this.log.last === '' ? '' : `; the last line of its log: ${JSON.stringify(this.log.last)}`);
+    this.#run = undefined;
+    this.#happen({ type: 'exit', why });
+  }
+
+  async #handshake(run: Run, spec: ServiceSpec, resolved: Resolved): Promise<void> {
+    const { hooks } = this.#options;
+    const current = (): boolean => this.#run === run && this.#life.phase === 'starting';
+    try {
+      const wire = await run.session.initialize(resolved.config);
+      this.#scrub = scrubber(await checkConfig(spec.service, wire.config as Json | undefined, resolved));
+      const declaration = declare(wire as unknown as Json, spec);
+      if (!current()) return;
+      await hooks.declared(spec, declaration, wire);
+      if (!current()) return;
+      this.#declaration = declaration;
+      this.#wire = wire;
+      this.#happen({ type: 'declared' });
+      run.session.open(declaration);
+      this.#happen({ type: 'ready' });
+    } catch (error) {
+      if (!current()) return;
+      if (error instanceof RefusalError) this.#happen({ type: 'rejected', why: sentence(error) });
+      else this.#happen({ type: 'broke', why: sentence(error) });
+    }
+  }
+
+  /** Walks the ladder until the process is gone; says so if the first rung was not enough. */
+  async #end(ladder: Ladder, why: string): Promise<void> {
+    const run = this.#run;
+    if (!run || (run.ending && ladder !== killLadder)) return;
+    run.ending = true;
+    const { child, session } = run;
+    for (const [index, rung] of ladder.entries()) {
+      if (rung.by === 'shutdown') session.shutdown(why, rung.wait);
+      else if (rung.by === 'stdin') child.stdin.end();
+      else child.kill(rung.by);
+      if (index > 0 && rung.by === 'SIGKILL')
+        this.#say('warn', `did not stop on ${ladder.slice(0, index).map(rungText).join(', ')}: killed with SIGKILL`);
+      if (rung.by === 'SIGKILL') return;
+      if (await within(child.gone, rung.wait)) return;
+    }
+  }
+
+  /** One sentence for each change of state. */
+  #tell(life: Life): void {
+    const { hooks } = this.#options;
+    const { service, module } = this.#spec;
+    const { phase, why = '' } = life;
+    switch (phase) {
+      case 'ready':
+        this.#say(
+          'info',
+          `is ready: ${this.#declaration?.mutations.length ?? 0} mutations, ${this.#declaration?.pollers.length ?? 0} pollers (module ${module}, pid ${this.#run?.child.pid})`,
+        );
+        break;
+      case 'crashed':
+        this.#say(
+          'warn',
+          `crashed: ${why}; it starts again ${life.retryAt === life.since ? 'at once' : `in ${(((life.retryAt ?? 0) - life.since) / 1000).toFixed(1)} s`}`,
+        );
+        break;
+      case 'failed':
+        this.#say(
+          'error',
+          `failed: it crashed ${backoff.crashes} times in ${backoff.window / 60_000} minutes, at last: ${why}. Look at \`kraken service logs ${service}\`, then \`kraken service start ${service}\``,
+        );
+        break;
+      case 'rejected':
+        this.#say('error', `is rejected: ${why}`);
+        break;
+      case 'unresponsive':
+        this.#say('warn', `is killed: ${why}`);
+        return;
+      case 'stopped':
+        this.#say('info', `stopped: ${why}`);
+        break;
+      case 'starting':
+      case 'declared':
+      case 'stopping':
+        break;
+      default:
+        phase satisfies never;
+    }
+    hooks.state(service, phase as ServiceState, life.why);
+  }
+
+  #say(level: 'info' | 'warn' | 'error', text: string): void {
+    const message = this.#scrub(text);
+    this.log.note(message);
+    this.#options.hooks.log({ level, service: this.#spec.service, message: `service ${this.#spec.service} ${message}` });
+  }
+}
+
+const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** True if it came within `ms`. */
+async function within(event: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
+  const came = await Promise.race([event.then(() => true), late]);
+  clearTimeout(timer);
+  return came;
+}

@@ -1,0 +1,149 @@
+/** What bounds a module: its log, how often it is complained of, how fast it may report, what fits in one request. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { TaskNode } from '../../host/core/effect.ts';
+import { split } from '../../host/modules/batch.ts';
+import { Bucket } from '../../host/modules/bucket.ts';
+import { Complaints } from '../../host/modules/complaints.ts';
+import { ModuleLog } from '../../host/modules/logs.ts';
+import { needOf } from '../../host/modules/permissions.ts';
+
+const bare = (line: string): string => line.replace(/^\S+ /, '');
+
+function log(limits: { logPerSecond?: number; logLines?: number; logLine?: number } = {}) {
+  const clock = { now: 0 };
+  const made = new ModuleLog(
+    { logPerSecond: 1000, logLines: 5, logLine: 20, ...limits },
+    () => clock.now,
+    (line) => line.replaceAll('hunter22', '***'),
+  );
+  return { clock, made, lines: () => made.tail(100).map(bare) };
+}
+
+test('pieces cut anywhere become lines; what is over the ring goes, oldest first', () => {
+  const { made, lines } = log();
+  for (const piece of ['a', 'b\nc', '\n\nd\ne\nf', '\ng\n', 'rest']) made.chunk(piece);
+  assert.deepEqual(lines(), ['c', 'd', 'e', 'f', 'g']);
+  made.end();
+  assert.deepEqual(lines(), ['d', 'e', 'f', 'g', 'rest']);
+  assert.deepEqual(made.tail(2).map(bare), ['g', 'rest']);
+  assert.equal(made.last, 'rest');
+});
+
+test('a line that is too long is cut, and secrets do not get in', () => {
+  const { made, lines } = log();
+  made.chunk(`${'x'.repeat(30)}\nuser hunter22\n`);
+  made.chunk('y'.repeat(200));
+  made.chunk('y'.repeat(200));
+  made.chunk('\n');
+  assert.deepEqual(lines(), [`${'x'.repeat(20)}… (cut at 20 characters)`, 'user ***', `${'y'.repeat(20)}… (cut at 20 characters)`]);
+});
+
+test('over its bytes a second a log is dropped, and says how much', () => {
+  const { clock, made, lines } = log();
+  made.chunk(`${'z'.repeat(9)}\n`.repeat(100));
+  made.chunk('lost 1\nlost 2\n');
+  made.chunk('q'.repeat(5000));
+  assert.equal(made.droppedLines, 3);
+  clock.now = 2000;
+  made.line('again');
+  assert.deepEqual(lines().slice(-2), [
+    'kraken: dropped 3 lines (5014 bytes) of its log in 2 s: the limit is 1000 bytes a second',
+    'again',
+  ]);
+});
+
+test('followers get every line until they stop', () => {
+  const { made } = log();
+  const got: string[] = [];
+  const stop = made.follow((line) => got.push(bare(line)));
+  made.chunk('one\ntwo\n');
+  stop();
+  made.chunk('three\n');
+  assert.deepEqual(got, ['one', 'two']);
+});
+
+test('one kind of complaint is said once in 10 s, then with how many there were', () => {
+  let now = 0;
+  const said: string[] = [];
+  const complaints = new Complaints(
+    () => now,
+    (sentence) => said.push(sentence),
+  );
+  for (let i = 0; i < 5; i++) complaints.complain('a', `a${i}`);
+  complaints.complain('b', 'b');
+  now = 10_000;
+  complaints.complain('a', 'a5');
+  assert.deepEqual(said, ['a0', 'b', 'a5 (and 4 more of this kind)']);
+  assert.equal(complaints.total, 7);
+});
+
+test('a bucket lets through no more than its rate and one bucket', () => {
+  fc.assert(
+    fc.property(fc.array(fc.record({ after: fc.integer({ min: 0, max: 500 }), amount: fc.integer({ min: 1, max: 100 }) })), (takes) => {
+      const bucket = new Bucket(100, 0);
+      let now = 0;
+      let through = 0;
+      for (const { after, amount } of takes) {
+        now += after;
+        if (bucket.take(amount, now)) through += amount;
+        else assert.ok(bucket.wait(amount) > 0);
+        assert.ok(through <= 100 + now / 10 + 1e-6, `${through} in ${now} ms`);
+      }
+    }),
+  );
+});
+
+const node = (id: string, size: number): TaskNode => ({ id, cfg: { '/x': 'é'.repeat(size) }, dsc: {}, revision: 1 });
+
+test('nodes are split so that every request fits, in order, and what fits in no line is named', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 50 }), (sizes) => {
+      const nodes = sizes.map((size, index) => node(`n${index}`, size));
+      const limits = { line: 4096, nodesPerRequest: 7 };
+      const { batches, tooLarge } = split(nodes, limits);
+      const large = new Set(tooLarge.map((one) => one.node));
+      assert.deepEqual(
+        batches.flat(),
+        nodes.filter((one) => !large.has(one)),
+      );
+      for (const batch of batches) {
+        assert.ok(batch.length > 0 && batch.length <= 7);
+        assert.ok(
+          Buffer.byteLength(
+            JSON.stringify({
+              jsonrpc: '2.0',
+              id: 1,
+              method: 'mutation/run',
+              params: { mutation: 'x'.repeat(64), deadline: 1, nodes: batch },
+            }),
+          ) <= 4096,
+        );
+      }
+      for (const { bytes } of tooLarge) assert.ok(bytes > 3072);
+    }),
+  );
+  const many = Array.from({ length: 100 }, (_, index) => node(`n${index}`, 1));
+  assert.equal(split(many, { line: 1 << 22, nodesPerRequest: 100 }).batches[0], many);
+});
+
+test('which method needs what', () => {
+  const cases = {
+    'state/discover': 'free',
+    'state/read': 'declared',
+    'state/watch': 'declared',
+    'state/unwatch': 'free',
+    'state/propose': 'cfg:write',
+    'events/watch': 'state:read *',
+    'node/apply': 'operate',
+    'engine/stop': 'operate',
+    'service/logs': 'operate',
+    'graph/get': 'operate',
+    'state/delete': 'unknown',
+    'node/': 'unknown',
+    toString: 'unknown',
+    initialize: 'unknown',
+  };
+  for (const [method, need] of Object.entries(cases)) assert.equal(needOf(method), need, method);
+});
