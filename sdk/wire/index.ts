@@ -20,6 +20,7 @@ export type {
   NodeState,
   Observed,
   Outcome,
+  Path,
   Permission,
   PollerDeclaration,
   Scalar,

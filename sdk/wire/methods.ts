@@ -448,7 +448,8 @@ export type PingResult = Readonly<Record<string, never>>;
 
 /** `mutation/run`: Take one step for many nodes. Idempotent in what it leads to: sent twice, it ends in the same state. */
 export interface MutationRunParams {
-  readonly mutation: Name;
+  /** A mutation of its own; `core/sync` or `core/quiesce` for a module that plays hosts. */
+  readonly mutation: string;
   readonly deadline: Millis;
   /** At least one. */
   readonly nodes: readonly TaskNode[];

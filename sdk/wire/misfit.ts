@@ -5,7 +5,6 @@ export interface Misfit {
 }
 
 /** Undefined = it fits. The value comes from outside: nothing is known of it. */
-// biome-ignore lint/suspicious/noExplicitAny: the one place where a value has no type yet
 export type Check = (v: any) => Misfit | undefined;
 
 export const isObject = (v: unknown): boolean => typeof v === 'object' && v !== null && !Array.isArray(v);

@@ -688,6 +688,13 @@ const Outcome: Check = (v) => {
   return undefined;
 };
 
+const check71: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v.length <= 69)) return no("must have at most 69 characters");
+  if (!(/^(core\/)?[A-Za-z][A-Za-z0-9_.-]*$/.test(v))) return no("must match ^(core/)?[A-Za-z][A-Za-z0-9_.-]*$");
+  return undefined;
+};
+
 const TaskNode: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
@@ -717,7 +724,7 @@ const TaskNode: Check = (v) => {
   return undefined;
 };
 
-const check71: Check = (v) => {
+const check72: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
@@ -737,13 +744,13 @@ const check70: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "mutation":
-        m = Name(v[k]);
+        m = check71(v[k]);
         break;
       case "deadline":
         m = Millis(v[k]);
         break;
       case "nodes":
-        m = check71(v[k]);
+        m = check72(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -753,7 +760,7 @@ const check70: Check = (v) => {
   return undefined;
 };
 
-const check74: Check = (v) => {
+const check75: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["poller"] === undefined) return no("lacks poller");
   if (v["deadline"] === undefined) return no("lacks deadline");
@@ -768,7 +775,7 @@ const check74: Check = (v) => {
         m = Millis(v[k]);
         break;
       case "nodes":
-        m = check71(v[k]);
+        m = check72(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -778,7 +785,7 @@ const check74: Check = (v) => {
   return undefined;
 };
 
-const check75: Check = (v) => {
+const check76: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answered"] === undefined) return no("lacks answered");
   for (const k in v) {
@@ -793,7 +800,7 @@ const check75: Check = (v) => {
   return undefined;
 };
 
-const check76: Check = (v) => {
+const check77: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   for (const k in v) {
@@ -810,7 +817,7 @@ const check76: Check = (v) => {
   return undefined;
 };
 
-const check77: Check = (v) => {
+const check78: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["config"] === undefined) return no("lacks config");
   for (const k in v) {
@@ -827,13 +834,13 @@ const check77: Check = (v) => {
   return undefined;
 };
 
-const check82: Check = (v) => {
+const check83: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check83: Check = (v) => {
+const check84: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "cfg" || v === "dsc" || v === "note")) return no("must be one of cfg, dsc, note");
   return undefined;
@@ -853,10 +860,10 @@ const Change: Check = (v) => {
         m = NodeId(v[k]);
         break;
       case "path":
-        m = check82(v[k]);
+        m = check83(v[k]);
         break;
       case "view":
-        m = check83(v[k]);
+        m = check84(v[k]);
         break;
       case "from":
         m = Json(v[k]);
@@ -882,7 +889,7 @@ const Change: Check = (v) => {
   return undefined;
 };
 
-const check79: Check = (v) => {
+const check80: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Change(v[i]);
@@ -923,7 +930,7 @@ const Fact: Check = (v) => {
   return undefined;
 };
 
-const check89: Check = (v) => {
+const check90: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -955,7 +962,7 @@ const NodeState: Check = (v) => {
         m = Members(v[k]);
         break;
       case "facts":
-        m = check89(v[k]);
+        m = check90(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -963,7 +970,7 @@ const NodeState: Check = (v) => {
   return undefined;
 };
 
-const check86: Check = (v) => {
+const check87: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeState(v[i]);
@@ -972,7 +979,7 @@ const check86: Check = (v) => {
   return undefined;
 };
 
-const check78: Check = (v) => {
+const check79: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -987,10 +994,10 @@ const check78: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "changes":
-        m = check79(v[k]);
+        m = check80(v[k]);
         break;
       case "nodes":
-        m = check86(v[k]);
+        m = check87(v[k]);
         break;
       case "more":
         m = check27(v[k]);
@@ -1042,7 +1049,7 @@ const Event: Check = (v) => {
         m = check3(v[k]);
         break;
       case "view":
-        m = check83(v[k]);
+        m = check84(v[k]);
         break;
       case "from":
         m = Json(v[k]);
@@ -1059,7 +1066,7 @@ const Event: Check = (v) => {
   return undefined;
 };
 
-const check93: Check = (v) => {
+const check94: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Event(v[i]);
@@ -1068,7 +1075,7 @@ const check93: Check = (v) => {
   return undefined;
 };
 
-const check92: Check = (v) => {
+const check93: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["events"] === undefined) return no("lacks events");
@@ -1079,40 +1086,7 @@ const check92: Check = (v) => {
         m = check1(v[k]);
         break;
       case "events":
-        m = check93(v[k]);
-        break;
-      case "dropped":
-        m = Revision(v[k]);
-        break;
-      default:
-        return no(`has a field that nobody knows: ${k}`);
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check99: Check = (v) => {
-  if (!(Array.isArray(v))) return no("must be an array");
-  for (let i = 0; i < v.length; i++) {
-    const m = check3(v[i]);
-    if (m !== undefined) return under(i, m);
-  }
-  return undefined;
-};
-
-const check98: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  if (v["service"] === undefined) return no("lacks service");
-  if (v["lines"] === undefined) return no("lacks lines");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "service":
-        m = Name(v[k]);
-        break;
-      case "lines":
-        m = check99(v[k]);
+        m = check94(v[k]);
         break;
       case "dropped":
         m = Revision(v[k]);
@@ -1126,6 +1100,39 @@ const check98: Check = (v) => {
 };
 
 const check100: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check3(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check99: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["service"] === undefined) return no("lacks service");
+  if (v["lines"] === undefined) return no("lacks lines");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "service":
+        m = Name(v[k]);
+        break;
+      case "lines":
+        m = check100(v[k]);
+        break;
+      case "dropped":
+        m = Revision(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check101: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["reason"] === undefined) return no("lacks reason");
   if (v["grace"] === undefined) return no("lacks grace");
@@ -1146,7 +1153,7 @@ const check100: Check = (v) => {
   return undefined;
 };
 
-const check101: Check = (v) => {
+const check102: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["revision"] === undefined) return no("lacks revision");
   for (const k in v) {
@@ -1161,7 +1168,7 @@ const check101: Check = (v) => {
   return undefined;
 };
 
-const check103: Check = (v) => {
+const check104: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
@@ -1172,14 +1179,14 @@ const check103: Check = (v) => {
   return undefined;
 };
 
-const check102: Check = (v) => {
+const check103: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["observed"] === undefined) return no("lacks observed");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "observed":
-        m = check103(v[k]);
+        m = check104(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1189,7 +1196,7 @@ const check102: Check = (v) => {
   return undefined;
 };
 
-const check104: Check = (v) => {
+const check105: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1197,7 +1204,7 @@ const check104: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check86(v[k]);
+        m = check87(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -1217,7 +1224,7 @@ const Set: Check = (v) => {
   return undefined;
 };
 
-const check108: Check = (v) => {
+const check109: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1000000)) return no("must have at most 1000000 items");
   for (let i = 0; i < v.length; i++) {
@@ -1227,7 +1234,7 @@ const check108: Check = (v) => {
   return undefined;
 };
 
-const check109: Check = (v) => {
+const check110: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -1243,27 +1250,27 @@ const View: Check = (v) => {
   return undefined;
 };
 
-const check112: Check = (v) => {
+const check113: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 100000)) return no("must be at most 100000");
   return undefined;
 };
 
-const check115: Check = (v) => {
+const check116: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
 };
 
-const check116: Check = (v) => {
+const check117: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "viewer" || v === "operator" || v === "admin")) return no("must be one of viewer, operator, admin");
   return undefined;
 };
 
-const check117: Check = (v) => {
+const check118: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
@@ -1276,13 +1283,13 @@ const Author: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "user":
-        m = check115(v[k]);
-        break;
-      case "role":
         m = check116(v[k]);
         break;
-      case "address":
+      case "role":
         m = check117(v[k]);
+        break;
+      case "address":
+        m = check118(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1292,7 +1299,7 @@ const Author: Check = (v) => {
   return undefined;
 };
 
-const check105: Check = (v) => {
+const check106: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1301,10 +1308,10 @@ const check105: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check108(v[k]);
+        m = check109(v[k]);
         break;
       case "paths":
-        m = check109(v[k]);
+        m = check110(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1313,7 +1320,7 @@ const check105: Check = (v) => {
         m = NodeId(v[k]);
         break;
       case "limit":
-        m = check112(v[k]);
+        m = check113(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1326,7 +1333,7 @@ const check105: Check = (v) => {
   return undefined;
 };
 
-const check118: Check = (v) => {
+const check119: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1342,7 +1349,7 @@ const check118: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "nodes":
-        m = check86(v[k]);
+        m = check87(v[k]);
         break;
       case "more":
         m = check27(v[k]);
@@ -1353,7 +1360,7 @@ const check118: Check = (v) => {
   return undefined;
 };
 
-const check119: Check = (v) => {
+const check120: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1362,10 +1369,10 @@ const check119: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check108(v[k]);
+        m = check109(v[k]);
         break;
       case "paths":
-        m = check109(v[k]);
+        m = check110(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1384,7 +1391,7 @@ const check119: Check = (v) => {
   return undefined;
 };
 
-const check120: Check = (v) => {
+const check121: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1401,7 +1408,7 @@ const check120: Check = (v) => {
   return undefined;
 };
 
-const check121: Check = (v) => {
+const check122: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1415,7 +1422,7 @@ const check121: Check = (v) => {
   return undefined;
 };
 
-const check124: Check = (v) => {
+const check125: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   if (v["values"] === undefined) return no("lacks values");
@@ -1436,23 +1443,23 @@ const check124: Check = (v) => {
   return undefined;
 };
 
-const check123: Check = (v) => {
+const check124: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check124(v[i]);
+    const m = check125(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check125: Check = (v) => {
+const check126: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check122: Check = (v) => {
+const check123: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tx"] === undefined) return no("lacks tx");
   if (v["part"] === undefined) return no("lacks part");
@@ -1471,13 +1478,13 @@ const check122: Check = (v) => {
         m = check27(v[k]);
         break;
       case "changes":
-        m = check123(v[k]);
+        m = check124(v[k]);
         break;
       case "why":
         m = check69(v[k]);
         break;
       case "force":
-        m = check125(v[k]);
+        m = check126(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1490,7 +1497,7 @@ const check122: Check = (v) => {
   return undefined;
 };
 
-const check126: Check = (v) => {
+const check127: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1505,7 +1512,7 @@ const check126: Check = (v) => {
   return undefined;
 };
 
-const check128: Check = (v) => {
+const check129: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 16)) return no("must have at most 16 items");
@@ -1516,14 +1523,14 @@ const check128: Check = (v) => {
   return undefined;
 };
 
-const check127: Check = (v) => {
+const check128: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kinds"] === undefined) return no("lacks kinds");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "kinds":
-        m = check128(v[k]);
+        m = check129(v[k]);
         break;
       case "set":
         m = Set(v[k]);
@@ -1539,22 +1546,22 @@ const check127: Check = (v) => {
   return undefined;
 };
 
-const check130: Check = (v) => {
+const check131: Check = (v) => {
   if (!(typeof v === 'string' || Number.isInteger(v))) return no("must be a string or an integer");
   return undefined;
 };
 
-const check129: Check = (v) => {
+const check130: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check130(v[k]);
+        m = check131(v[k]);
         break;
       case "nodes":
-        m = check108(v[k]);
+        m = check109(v[k]);
         break;
       case "reason":
         m = check69(v[k]);
@@ -1567,14 +1574,14 @@ const check129: Check = (v) => {
   return undefined;
 };
 
-const check132: Check = (v) => {
+const check133: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 1)) return no("must be at most 1");
   return undefined;
 };
 
-const check131: Check = (v) => {
+const check132: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["message"] === undefined) return no("lacks message");
@@ -1582,13 +1589,13 @@ const check131: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check130(v[k]);
+        m = check131(v[k]);
         break;
       case "message":
         m = check69(v[k]);
         break;
       case "fraction":
-        m = check132(v[k]);
+        m = check133(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1598,19 +1605,19 @@ const check131: Check = (v) => {
   return undefined;
 };
 
-const check134: Check = (v) => {
+const check135: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "debug" || v === "info" || v === "warn" || v === "error")) return no("must be one of debug, info, warn, error");
   return undefined;
 };
 
-const check135: Check = (v) => {
+const check136: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 16384)) return no("must have at most 16384 characters");
   return undefined;
 };
 
-const check133: Check = (v) => {
+const check134: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["level"] === undefined) return no("lacks level");
   if (v["message"] === undefined) return no("lacks message");
@@ -1618,10 +1625,10 @@ const check133: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "level":
-        m = check134(v[k]);
+        m = check135(v[k]);
         break;
       case "message":
-        m = check135(v[k]);
+        m = check136(v[k]);
         break;
       case "fields":
         m = Members(v[k]);
@@ -1634,7 +1641,7 @@ const check133: Check = (v) => {
   return undefined;
 };
 
-const check136: Check = (v) => {
+const check137: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1657,7 +1664,7 @@ const check136: Check = (v) => {
   return undefined;
 };
 
-const check138: Check = (v) => {
+const check139: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Members(v[i]);
@@ -1666,13 +1673,13 @@ const check138: Check = (v) => {
   return undefined;
 };
 
-const check139: Check = (v) => {
+const check140: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "create" || v === "update" || v === "put" || v === "merge")) return no("must be one of create, update, put, merge");
   return undefined;
 };
 
-const check137: Check = (v) => {
+const check138: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["mode"] === undefined) return no("lacks mode");
@@ -1680,10 +1687,10 @@ const check137: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check138(v[k]);
+        m = check139(v[k]);
         break;
       case "mode":
-        m = check139(v[k]);
+        m = check140(v[k]);
         break;
       case "tx":
         m = check62(v[k]);
@@ -1701,7 +1708,7 @@ const check137: Check = (v) => {
         m = check69(v[k]);
         break;
       case "force":
-        m = check125(v[k]);
+        m = check126(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1731,7 +1738,7 @@ const Done: Check = (v) => {
   return undefined;
 };
 
-const check142: Check = (v) => {
+const check143: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["values"] === undefined) return no("lacks values");
@@ -1748,7 +1755,7 @@ const check142: Check = (v) => {
         m = check69(v[k]);
         break;
       case "force":
-        m = check125(v[k]);
+        m = check126(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1761,7 +1768,7 @@ const check142: Check = (v) => {
   return undefined;
 };
 
-const check143: Check = (v) => {
+const check144: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -1831,7 +1838,7 @@ const Gap: Check = (v) => {
   return undefined;
 };
 
-const check150: Check = (v) => {
+const check151: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Gap(v[i]);
@@ -1840,12 +1847,12 @@ const check150: Check = (v) => {
   return undefined;
 };
 
-const check156: Check = (v) => {
+const check157: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   return undefined;
 };
 
-const check157: Check = (v) => {
+const check158: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "next" || v === "running" || v === "waiting" || v === "later")) return no("must be one of next, running, waiting, later");
   return undefined;
@@ -1871,10 +1878,10 @@ const StepText: Check = (v) => {
         m = check27(v[k]);
         break;
       case "cost":
-        m = check156(v[k]);
+        m = check157(v[k]);
         break;
       case "state":
-        m = check157(v[k]);
+        m = check158(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -1888,7 +1895,7 @@ const StepText: Check = (v) => {
   return undefined;
 };
 
-const check153: Check = (v) => {
+const check154: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = StepText(v[i]);
@@ -1930,7 +1937,7 @@ const Reason: Check = (v) => {
   return undefined;
 };
 
-const check158: Check = (v) => {
+const check159: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Reason(v[i]);
@@ -1939,7 +1946,7 @@ const check158: Check = (v) => {
   return undefined;
 };
 
-const check162: Check = (v) => {
+const check163: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["at"] === undefined) return no("lacks at");
   if (v["mutation"] === undefined) return no("lacks mutation");
@@ -1962,16 +1969,16 @@ const check162: Check = (v) => {
   return undefined;
 };
 
-const check161: Check = (v) => {
+const check162: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check162(v[i]);
+    const m = check163(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check163: Check = (v) => {
+const check164: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["kind"] === undefined) return no("lacks kind");
@@ -2036,25 +2043,25 @@ const Explanation: Check = (v) => {
         m = check3(v[k]);
         break;
       case "gaps":
-        m = check150(v[k]);
+        m = check151(v[k]);
         break;
       case "plan":
-        m = check153(v[k]);
+        m = check154(v[k]);
         break;
       case "reasons":
-        m = check158(v[k]);
+        m = check159(v[k]);
         break;
       case "blockers":
-        m = check99(v[k]);
+        m = check100(v[k]);
         break;
       case "failures":
-        m = check161(v[k]);
+        m = check162(v[k]);
         break;
       case "order":
-        m = check163(v[k]);
+        m = check164(v[k]);
         break;
       case "todo":
-        m = check99(v[k]);
+        m = check100(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2062,7 +2069,7 @@ const Explanation: Check = (v) => {
   return undefined;
 };
 
-const check145: Check = (v) => {
+const check146: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Explanation(v[i]);
@@ -2071,14 +2078,14 @@ const check145: Check = (v) => {
   return undefined;
 };
 
-const check144: Check = (v) => {
+const check145: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check145(v[k]);
+        m = check146(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2086,7 +2093,7 @@ const check144: Check = (v) => {
   return undefined;
 };
 
-const check164: Check = (v) => {
+const check165: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2106,7 +2113,7 @@ const check164: Check = (v) => {
   return undefined;
 };
 
-const check170: Check = (v) => {
+const check171: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2115,7 +2122,7 @@ const check170: Check = (v) => {
   return undefined;
 };
 
-const check172: Check = (v) => {
+const check173: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2138,10 +2145,10 @@ const check172: Check = (v) => {
   return undefined;
 };
 
-const check171: Check = (v) => {
+const check172: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check172(v[i]);
+    const m = check173(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2152,13 +2159,13 @@ const Range: Check = (v) => {
   if (!(v.length >= 2)) return no("must have at least 2 items");
   if (!(v.length <= 2)) return no("must have at most 2 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check156(v[i]);
+    const m = check157(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check176: Check = (v) => {
+const check177: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2169,7 +2176,7 @@ const check176: Check = (v) => {
         m = check3(v[k]);
         break;
       case "steps":
-        m = check99(v[k]);
+        m = check100(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2177,16 +2184,16 @@ const check176: Check = (v) => {
   return undefined;
 };
 
-const check175: Check = (v) => {
+const check176: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check176(v[i]);
+    const m = check177(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check178: Check = (v) => {
+const check179: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2201,7 +2208,7 @@ const check178: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check170(v[k]);
+        m = check171(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2209,10 +2216,10 @@ const check178: Check = (v) => {
   return undefined;
 };
 
-const check177: Check = (v) => {
+const check178: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check178(v[i]);
+    const m = check179(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2232,13 +2239,13 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check170(v[k]);
-        break;
-      case "steps":
         m = check171(v[k]);
         break;
+      case "steps":
+        m = check172(v[k]);
+        break;
       case "cost":
-        m = check156(v[k]);
+        m = check157(v[k]);
         break;
       case "disruptive":
         m = Range(v[k]);
@@ -2247,13 +2254,13 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check175(v[k]);
+        m = check176(v[k]);
         break;
       case "waiting":
-        m = check177(v[k]);
+        m = check178(v[k]);
         break;
       case "moot":
-        m = check99(v[k]);
+        m = check100(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2261,7 +2268,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check167: Check = (v) => {
+const check168: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2270,7 +2277,7 @@ const check167: Check = (v) => {
   return undefined;
 };
 
-const check180: Check = (v) => {
+const check181: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2278,10 +2285,10 @@ const check180: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check170(v[k]);
+        m = check171(v[k]);
         break;
       case "reasons":
-        m = check99(v[k]);
+        m = check100(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2289,10 +2296,10 @@ const check180: Check = (v) => {
   return undefined;
 };
 
-const check179: Check = (v) => {
+const check180: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check180(v[i]);
+    const m = check181(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2319,10 +2326,10 @@ const PlanReport: Check = (v) => {
         m = check68(v[k]);
         break;
       case "groups":
-        m = check167(v[k]);
+        m = check168(v[k]);
         break;
       case "unreachable":
-        m = check179(v[k]);
+        m = check180(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
@@ -2333,13 +2340,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check182: Check = (v) => {
+const check183: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check181: Check = (v) => {
+const check182: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2352,13 +2359,13 @@ const check181: Check = (v) => {
         m = Values(v[k]);
         break;
       case "nodes":
-        m = check138(v[k]);
+        m = check139(v[k]);
         break;
       case "order":
-        m = check182(v[k]);
+        m = check183(v[k]);
         break;
       case "force":
-        m = check125(v[k]);
+        m = check126(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2371,14 +2378,14 @@ const check181: Check = (v) => {
   return undefined;
 };
 
-const check183: Check = (v) => {
+const check184: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "changes":
-        m = check79(v[k]);
+        m = check80(v[k]);
         break;
       case "next":
         m = Revision(v[k]);
@@ -2389,14 +2396,14 @@ const check183: Check = (v) => {
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check186: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check184: Check = (v) => {
+const check185: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2406,7 +2413,7 @@ const check184: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check185(v[k]);
+        m = check186(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2425,14 +2432,14 @@ const check184: Check = (v) => {
   return undefined;
 };
 
-const check187: Check = (v) => {
+const check188: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check186: Check = (v) => {
+const check187: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2443,7 +2450,7 @@ const check186: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check187(v[k]);
+        m = check188(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2459,7 +2466,7 @@ const check186: Check = (v) => {
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check189: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2482,7 +2489,7 @@ const check188: Check = (v) => {
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check190: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2493,7 +2500,7 @@ const check189: Check = (v) => {
         m = Set(v[k]);
         break;
       case "owner":
-        m = check115(v[k]);
+        m = check116(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2509,7 +2516,7 @@ const check189: Check = (v) => {
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check191: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2532,13 +2539,13 @@ const check190: Check = (v) => {
   return undefined;
 };
 
-const check192: Check = (v) => {
+const check193: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check191: Check = (v) => {
+const check192: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2549,10 +2556,10 @@ const check191: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check192(v[k]);
+        m = check193(v[k]);
         break;
       case "force":
-        m = check125(v[k]);
+        m = check126(v[k]);
         break;
       case "why":
         m = check69(v[k]);
@@ -2568,7 +2575,7 @@ const check191: Check = (v) => {
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check194: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2581,7 +2588,7 @@ const check193: Check = (v) => {
         m = check27(v[k]);
         break;
       case "force":
-        m = check125(v[k]);
+        m = check126(v[k]);
         break;
       case "why":
         m = check69(v[k]);
@@ -2614,7 +2621,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check170(v[k]);
+        m = check171(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -2628,7 +2635,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check196: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2637,14 +2644,14 @@ const check195: Check = (v) => {
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check195: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check195(v[k]);
+        m = check196(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2652,7 +2659,7 @@ const check194: Check = (v) => {
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check199: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2671,14 +2678,14 @@ const check198: Check = (v) => {
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check200: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check187(v[k]);
+        m = check188(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2691,7 +2698,7 @@ const check199: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2707,7 +2714,7 @@ const check200: Check = (v) => {
   return undefined;
 };
 
-const check203: Check = (v) => {
+const check204: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -2730,7 +2737,7 @@ const check203: Check = (v) => {
   return undefined;
 };
 
-const check204: Check = (v) => {
+const check205: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2743,7 +2750,7 @@ const check204: Check = (v) => {
   return undefined;
 };
 
-const check206: Check = (v) => {
+const check207: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -2770,10 +2777,10 @@ const check206: Check = (v) => {
   return undefined;
 };
 
-const check205: Check = (v) => {
+const check206: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check206(v[i]);
+    const m = check207(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2823,7 +2830,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check207: Check = (v) => {
+const check208: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -2846,7 +2853,7 @@ const EngineStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "frozen":
-        m = check203(v[k]);
+        m = check204(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -2855,22 +2862,22 @@ const EngineStatus: Check = (v) => {
         m = check68(v[k]);
         break;
       case "walks":
-        m = check204(v[k]);
+        m = check205(v[k]);
         break;
       case "waiting":
-        m = check195(v[k]);
+        m = check196(v[k]);
         break;
       case "brakes":
-        m = check205(v[k]);
+        m = check206(v[k]);
         break;
       case "inFlight":
         m = check68(v[k]);
         break;
       case "dropped":
-        m = check204(v[k]);
+        m = check205(v[k]);
         break;
       case "services":
-        m = check207(v[k]);
+        m = check208(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2878,7 +2885,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check214: Check = (v) => {
+const check215: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -2897,7 +2904,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check214(v[k]);
+        m = check215(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -2922,7 +2929,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check211: Check = (v) => {
+const check212: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -2931,14 +2938,14 @@ const check211: Check = (v) => {
   return undefined;
 };
 
-const check210: Check = (v) => {
+const check211: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check211(v[k]);
+        m = check212(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2946,7 +2953,7 @@ const check210: Check = (v) => {
   return undefined;
 };
 
-const check216: Check = (v) => {
+const check217: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -2956,7 +2963,7 @@ const check216: Check = (v) => {
   return undefined;
 };
 
-const check217: Check = (v) => {
+const check218: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -2966,16 +2973,16 @@ const check217: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check216: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check216(v[k]);
+        m = check217(v[k]);
         break;
       case "remove":
-        m = check217(v[k]);
+        m = check218(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2988,7 +2995,7 @@ const check215: Check = (v) => {
   return undefined;
 };
 
-const check218: Check = (v) => {
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3007,7 +3014,7 @@ const check218: Check = (v) => {
   return undefined;
 };
 
-const check219: Check = (v) => {
+const check220: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3030,21 +3037,21 @@ const check219: Check = (v) => {
   return undefined;
 };
 
-const check221: Check = (v) => {
+const check222: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check221: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check221(v[k]);
+        m = check222(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3057,7 +3064,7 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check222: Check = (v) => {
+const check223: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3076,13 +3083,13 @@ const check222: Check = (v) => {
   return undefined;
 };
 
-const check227: Check = (v) => {
+const check228: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check227: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3097,7 +3104,7 @@ const check226: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check227(v[k]);
+        m = check228(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3105,22 +3112,22 @@ const check226: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check226: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check226(v[i]);
+    const m = check227(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check231: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check229: Check = (v) => {
+const check230: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3143,7 +3150,7 @@ const check229: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check230(v[k]);
+        m = check231(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3151,10 +3158,10 @@ const check229: Check = (v) => {
   return undefined;
 };
 
-const check228: Check = (v) => {
+const check229: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check229(v[i]);
+    const m = check230(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3169,10 +3176,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check225(v[k]);
+        m = check226(v[k]);
         break;
       case "edges":
-        m = check228(v[k]);
+        m = check229(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3183,7 +3190,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check231: Check = (v) => {
+const check232: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3202,14 +3209,14 @@ const check231: Check = (v) => {
   return undefined;
 };
 
-const check232: Check = (v) => {
+const check233: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check207(v[k]);
+        m = check208(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3217,7 +3224,7 @@ const check232: Check = (v) => {
   return undefined;
 };
 
-const check233: Check = (v) => {
+const check234: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3237,14 +3244,14 @@ const check233: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check235: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "lines":
-        m = check99(v[k]);
+        m = check100(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3252,14 +3259,14 @@ const check234: Check = (v) => {
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check237: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check236: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3270,7 +3277,7 @@ const check235: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check236(v[k]);
+        m = check237(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3286,21 +3293,21 @@ const check235: Check = (v) => {
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check239: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check240: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check242: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   for (let i = 0; i < v.length; i++) {
@@ -3310,19 +3317,19 @@ const check241: Check = (v) => {
   return undefined;
 };
 
-const check240: Check = (v) => {
-  if (!([check1(v) === undefined,check241(v) === undefined].includes(true))) return no("fits none of its forms");
+const check241: Check = (v) => {
+  if (!([check1(v) === undefined,check242(v) === undefined].includes(true))) return no("fits none of its forms");
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check243: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check244: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3333,7 +3340,7 @@ const check243: Check = (v) => {
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check245: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3342,46 +3349,46 @@ const check244: Check = (v) => {
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check246: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check247: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check238: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check238(v[k]);
-        break;
-      case "version":
         m = check239(v[k]);
         break;
-      case "protocol":
+      case "version":
         m = check240(v[k]);
         break;
-      case "main":
-        m = check242(v[k]);
+      case "protocol":
+        m = check241(v[k]);
         break;
-      case "command":
+      case "main":
         m = check243(v[k]);
         break;
-      case "permissions":
+      case "command":
         m = check244(v[k]);
+        break;
+      case "permissions":
+        m = check245(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check245(v) === undefined,check246(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check246(v) === undefined,check247(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -3391,51 +3398,51 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "initialized": { params: check49 },
   "ping": { params: check49, result: check50 },
   "mutation/run": { params: check70, result: Outcome },
-  "poller/run": { params: check74, result: Outcome },
-  "session/probe": { params: check76, result: check75 },
-  "config/update": { params: check77, result: check50 },
-  "state/changed": { params: check78 },
-  "events/happened": { params: check92 },
-  "service/logged": { params: check98 },
-  "shutdown": { params: check100, result: check50 },
+  "poller/run": { params: check75, result: Outcome },
+  "session/probe": { params: check77, result: check76 },
+  "config/update": { params: check78, result: check50 },
+  "state/changed": { params: check79 },
+  "events/happened": { params: check93 },
+  "service/logged": { params: check99 },
+  "shutdown": { params: check101, result: check50 },
   "exit": { params: check49 },
-  "state/discover": { params: check102, result: check101 },
-  "state/read": { params: check105, result: check104 },
-  "state/watch": { params: check119, result: check118 },
-  "state/unwatch": { params: check120, result: check50 },
-  "state/propose": { params: check122, result: check121 },
-  "events/watch": { params: check127, result: check126 },
-  "$/cancel": { params: check129 },
-  "$/progress": { params: check131 },
-  "$/log": { params: check133 },
-  "node/apply": { params: check137, result: check136 },
-  "node/set": { params: check142, result: Done },
-  "node/delete": { params: check143, result: Done },
-  "node/explain": { params: check164, result: check144 },
-  "node/plan": { params: check181, result: PlanReport },
-  "node/history": { params: check184, result: check183 },
-  "node/hold": { params: check186, result: Done },
-  "node/release": { params: check188, result: Done },
-  "node/busy": { params: check189, result: Done },
-  "node/retry": { params: check190, result: Done },
-  "node/power": { params: check191, result: Done },
-  "node/reboot": { params: check193, result: Done },
-  "node/cancel": { params: check164, result: Done },
-  "node/waiting": { params: check198, result: check194 },
-  "engine/freeze": { params: check199, result: Done },
-  "engine/thaw": { params: check200, result: Done },
-  "engine/status": { params: check200, result: EngineStatus },
-  "engine/limits": { params: check215, result: check210 },
-  "engine/stop": { params: check218, result: check50 },
-  "engine/backup": { params: check220, result: check219 },
-  "engine/restore": { params: check220, result: check222 },
-  "graph/get": { params: check231, result: GraphView },
-  "service/list": { params: check200, result: check232 },
-  "service/start": { params: check233, result: check50 },
-  "service/stop": { params: check233, result: check50 },
-  "service/restart": { params: check233, result: check50 },
-  "service/logs": { params: check235, result: check234 },
+  "state/discover": { params: check103, result: check102 },
+  "state/read": { params: check106, result: check105 },
+  "state/watch": { params: check120, result: check119 },
+  "state/unwatch": { params: check121, result: check50 },
+  "state/propose": { params: check123, result: check122 },
+  "events/watch": { params: check128, result: check127 },
+  "$/cancel": { params: check130 },
+  "$/progress": { params: check132 },
+  "$/log": { params: check134 },
+  "node/apply": { params: check138, result: check137 },
+  "node/set": { params: check143, result: Done },
+  "node/delete": { params: check144, result: Done },
+  "node/explain": { params: check165, result: check145 },
+  "node/plan": { params: check182, result: PlanReport },
+  "node/history": { params: check185, result: check184 },
+  "node/hold": { params: check187, result: Done },
+  "node/release": { params: check189, result: Done },
+  "node/busy": { params: check190, result: Done },
+  "node/retry": { params: check191, result: Done },
+  "node/power": { params: check192, result: Done },
+  "node/reboot": { params: check194, result: Done },
+  "node/cancel": { params: check165, result: Done },
+  "node/waiting": { params: check199, result: check195 },
+  "engine/freeze": { params: check200, result: Done },
+  "engine/thaw": { params: check201, result: Done },
+  "engine/status": { params: check201, result: EngineStatus },
+  "engine/limits": { params: check216, result: check211 },
+  "engine/stop": { params: check219, result: check50 },
+  "engine/backup": { params: check221, result: check220 },
+  "engine/restore": { params: check221, result: check223 },
+  "graph/get": { params: check232, result: GraphView },
+  "service/list": { params: check201, result: check233 },
+  "service/start": { params: check234, result: check50 },
+  "service/stop": { params: check234, result: check50 },
+  "service/restart": { params: check234, result: check50 },
+  "service/logs": { params: check236, result: check235 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check237;
+export const checkManifest: Check = check238;

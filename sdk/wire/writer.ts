@@ -1,5 +1,11 @@
 /** Lines out, to a stream that may be slower than we are: bounded, and many lines in one write. */
-import type { Writable } from 'node:stream';
+/** What is needed of a stream.Writable. */
+export interface Sink {
+  write(text: string, done: () => void): boolean;
+  readonly writableLength: number;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
+}
 
 export interface WriterOptions {
   /** Bytes that may wait for the stream; over it, `onOverflow` is called once and what follows is dropped. */
@@ -19,7 +25,7 @@ export interface LineWriter {
 }
 
 /** Lines sent in one turn of the event loop go out in one write: a write to a pipe costs more than the line. */
-export function createWriter(stream: Writable, options: WriterOptions): LineWriter {
+export function createWriter(stream: Sink, options: WriterOptions): LineWriter {
   let queued = '';
   let queuedBytes = 0;
   let open = true;

@@ -1,0 +1,174 @@
+/** What a module may ask of its host. Everything is a request of the protocol: what is refused rejects with an RpcError. */
+import { randomUUID } from 'node:crypto';
+import type { Reportable } from './declaration.ts';
+import type { PathOf, Seen } from './infer.ts';
+import { parts } from './parts.ts';
+import type { Hearing } from './task.ts';
+import {
+  type Change,
+  type Event,
+  type EventKind,
+  type Json,
+  type METHODS,
+  type MethodName,
+  type NodeState,
+  type Observed,
+  type Params,
+  type Peer,
+  type Result,
+  refusal,
+} from './wire/index.ts';
+
+/** What was seen of one node. */
+export interface Report<S, X> extends Hearing {
+  readonly node: string;
+  readonly values: Seen<S, X>;
+  /** The revision at which the question was asked; absent = now. */
+  readonly asOf?: number;
+}
+
+/** Which nodes, which paths. Without paths: all that the module declared (with `state:read *`: whole documents). */
+export interface Query<S, X> {
+  /** A node-set expression; empty = all nodes that the module serves. */
+  readonly set?: string;
+  readonly nodes?: readonly string[];
+  readonly paths?: readonly PathOf<S, X>[];
+  readonly view?: 'cfg' | 'dsc' | 'both';
+}
+
+/** Told of everything that a watch sees, in order. */
+export interface Watcher {
+  /** A page of the snapshot; `more` = another one follows. */
+  nodes(nodes: readonly NodeState[], more: boolean): void;
+  changes(changes: readonly Change[], revision: number): void;
+  /** This end was too slow: forget everything, a new snapshot follows. */
+  resync?(): void;
+}
+
+export interface CfgChange<S, X> {
+  readonly node: string;
+  /** null removes. */
+  readonly values: { readonly [P in keyof Seen<S, X>]?: Seen<S, X>[P] | null };
+}
+
+type OperatorMethod = { [M in MethodName]: (typeof METHODS)[M]['direction'] extends 'operator' ? M : never }[MethodName];
+
+export interface Host<S, X> {
+  /** Says what was seen, without having been asked. Resolves when the host has taken it in. */
+  discover(reports: Report<S, X> | readonly Report<S, X>[]): Promise<void>;
+  /** All nodes of the query; pages are fetched as they are needed. */
+  read(query: Query<S, X>): AsyncIterable<NodeState>;
+  /** Tells the watcher of the snapshot and then of every change; resolves to the way to end it. */
+  watch(query: Query<S, X> & { readonly from?: number }, watcher: Watcher): Promise<() => Promise<void>>;
+  events(
+    kinds: readonly EventKind[],
+    set: string,
+    listener: (events: readonly Event[], dropped: number) => void,
+  ): Promise<() => Promise<void>>;
+  /** Changes cfg, all of it or nothing, however much it is (permission `cfg:write`). */
+  propose(
+    changes: readonly CfgChange<S, X>[],
+    options?: { readonly why?: string; readonly force?: string },
+  ): Promise<{ readonly revision: number }>;
+  /** An operator method (permission `operate`). */
+  operate<M extends OperatorMethod>(method: M, params: Params<M>): Promise<Result<M>>;
+}
+
+const defined = (values: object): Record<string, Json> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Record<string, Json>;
+
+/** The host as it is for the module at the other end of this peer. */
+export class PeerHost implements Host<unknown, unknown> {
+  readonly #peer: Peer<'module'>;
+  readonly #reportable: Reportable;
+  readonly #watchers = new Map<number, Watcher>();
+  readonly #listeners = new Map<number, (events: readonly Event[], dropped: number) => void>();
+
+  constructor(peer: Peer<'module'>, reportable: Reportable) {
+    this.#peer = peer;
+    this.#reportable = reportable;
+  }
+
+  async discover(reports: Report<unknown, unknown> | readonly Report<unknown, unknown>[]): Promise<void> {
+    const observed = [reports].flat().map((report) => {
+      const values = defined(report.values);
+      const undeclared = this.#reportable.undeclared(values);
+      if (undeclared !== undefined)
+        throw refusal('Undeclared', 'not reported', report.node, `${undeclared} is in no mutation, poller or discovery of this module`);
+      return { ...report, values } as Observed;
+    });
+    await this.report(observed);
+  }
+
+  /** Resolves to the revision at which the last part was taken in. */
+  async report(observed: readonly Observed[]): Promise<number> {
+    let revision = 0;
+    for (const part of parts(observed)) ({ revision = 0 } = await this.#peer.request('state/discover', { observed: part }));
+    return revision;
+  }
+
+  async *read(query: Query<unknown, unknown>): AsyncGenerator<NodeState, void, undefined> {
+    let after: string | undefined;
+    do {
+      const page: Result<'state/read'> = await this.#peer.request('state/read', after === undefined ? query : { ...query, after });
+      yield* page.nodes;
+      after = page.next;
+    } while (after !== undefined);
+  }
+
+  async watch(query: Query<unknown, unknown> & { readonly from?: number }, watcher: Watcher): Promise<() => Promise<void>> {
+    const { watch, nodes, more } = await this.#peer.request('state/watch', query);
+    this.#watchers.set(watch, watcher);
+    watcher.nodes(nodes, more);
+    return async () => {
+      this.#watchers.delete(watch);
+      await this.#peer.request('state/unwatch', { watch });
+    };
+  }
+
+  async events(
+    kinds: readonly EventKind[],
+    set: string,
+    listener: (events: readonly Event[], dropped: number) => void,
+  ): Promise<() => Promise<void>> {
+    const { watch } = await this.#peer.request('events/watch', { kinds, set });
+    this.#listeners.set(watch, listener);
+    return async () => {
+      this.#listeners.delete(watch);
+      await this.#peer.request('state/unwatch', { watch });
+    };
+  }
+
+  async propose(
+    changes: readonly CfgChange<unknown, unknown>[],
+    options: { readonly why?: string; readonly force?: string } = {},
+  ): Promise<{ readonly revision: number }> {
+    const tx = randomUUID();
+    const all = parts(changes.map(({ node, values }) => ({ node, values: defined(values) })));
+    let revision = 0;
+    for (const [part, some] of all.entries())
+      ({ revision = 0 } = await this.#peer.request('state/propose', {
+        tx,
+        part,
+        last: part === all.length - 1,
+        changes: some,
+        ...options,
+      }));
+    return { revision };
+  }
+
+  operate<M extends OperatorMethod>(method: M, params: Params<M>): Promise<Result<M>> {
+    return this.#peer.request(method, params);
+  }
+
+  changed({ watch, changes, nodes, revision, more, resync }: Params<'state/changed'>): void {
+    const watcher = this.#watchers.get(watch);
+    if (resync === true) watcher?.resync?.();
+    if (nodes !== undefined) watcher?.nodes(nodes, more === true);
+    if (changes.length > 0) watcher?.changes(changes, revision);
+  }
+
+  happened({ watch, events, dropped }: Params<'events/happened'>): void {
+    this.#listeners.get(watch)?.(events, dropped ?? 0);
+  }
+}
