@@ -4,8 +4,8 @@ import { childPath } from '../core/pointer.ts';
 import { CODE, type Problem, refuseFor } from './problem.ts';
 
 /** Bytes of its JSON: it must fit into one line of the protocol, with room for what stands around it. */
-export const LARGEST_DOCUMENT = 4_000_000;
-export const DEEPEST_DOCUMENT = 64;
+const LARGEST_DOCUMENT = 4_000_000;
+const DEEPEST_DOCUMENT = 64;
 const LONGEST_NAME = 256;
 /** Below so many characters even an escape for each cannot reach the limit, and nothing need be serialised to know. */
 const SURELY_SMALL = LARGEST_DOCUMENT / 6;
