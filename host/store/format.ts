@@ -84,6 +84,8 @@ export async function prepareStore(
   const warnings = disk.tighten(dir);
   await finishSwitch(disk, dir);
   const root = join(dir, 'store');
+  // Names that a killed host had made may still be in the page cache only; from here on they are relied upon.
+  for (const path of [dirname(dir), dir, root, join(root, 'snapshot')]) if (disk.size(path) !== undefined) await disk.syncDir(path);
   if (disk.size(root) === undefined && disk.size(join(dir, 'state.json')) === undefined) {
     await buildStore(disk, dir, { seq: 0, rev: 0, at: options.now, frames: [], turns: [] });
     return warnings;

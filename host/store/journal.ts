@@ -280,6 +280,7 @@ export class Journal {
     );
     this.#failed = failure;
     clearTimeout(this.#timer);
+    this.#queue = [];
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.reject(failure);

@@ -45,6 +45,8 @@ export interface StoreOptions {
   readonly historyAge?: Millis | undefined;
   /** A journal segment ends at this size. Default 8 MiB. */
   readonly segmentBytes?: number | undefined;
+  /** A new full snapshot is made when the parts have grown to the size of the old one, and to this. Default 8 MiB. */
+  readonly mergeBytes?: number | undefined;
 }
 
 export interface OpenedStore {
@@ -54,7 +56,7 @@ export interface OpenedStore {
   /** The snapshot's nodes, parsed as they are asked for. To be gone through before the first append. */
   readonly nodes: Iterable<NodeRecord>;
   readonly nodeCount: number;
-  /** The turns to be replayed over them, in order. The same holds. */
+  /** The turns to be replayed over them, in order. The same holds. Nodes that they change or remove belong in the next checkpoint. */
   readonly tail: Iterable<Turn>;
   /** Already logged. */
   readonly warnings: readonly string[];
@@ -62,8 +64,8 @@ export interface OpenedStore {
 
 const HISTORY_BYTES = 512 * 1024 * 1024;
 const HISTORY_AGE = 90 * 24 * 3_600_000;
-/** A new full file is made when the parts have grown to the size of the old one, and to this. */
 const MERGE_BYTES = 8 * 1024 * 1024;
+/** So many parts are merged whatever their size. */
 const MERGE_FILES = 64;
 
 /** Takes the directory's lock, checks and loads what is there. Throws RefusalError in words for a person. */
@@ -189,8 +191,9 @@ export class Store {
   }
 
   /**
-   * Stores the nodes that changed since the last checkpoint. `seq`: all their changes up to this turn are in. Records are
-   * pulled in slices while the host goes on, and may be newer than `seq`: the tail is replayed over them.
+   * Stores the nodes that changed, and those removed, since the last checkpoint (if it failed: since the one before it; after
+   * a start: those of the tail). `seq`: all their changes up to this turn are in. Records are pulled in slices while the
+   * host goes on, and may be newer than `seq`: the tail is replayed over them.
    */
   checkpoint(content: SnapshotContent): Promise<void> {
     return this.#alone(async () => {
@@ -251,7 +254,7 @@ export class Store {
     const full = this.#chain.find((file) => file.full);
     const parts = this.#chain.filter((file) => !file.full);
     const bytes = parts.reduce((sum, file) => sum + file.bytes, 0);
-    return parts.length >= MERGE_FILES || bytes > Math.max(full?.bytes ?? 0, MERGE_BYTES);
+    return parts.length >= MERGE_FILES || bytes > Math.max(full?.bytes ?? 0, this.#options.mergeBytes ?? MERGE_BYTES);
   }
 
   /** One full file instead of the chain. If that fails the chain stays in force, and the operator is told. */
