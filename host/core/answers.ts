@@ -4,8 +4,28 @@ import type { Change, Millis, NodeId, Revision } from './record.ts';
 
 /** Why something does not go on, each with the one command that ends it. */
 export type ReasonKind =
-  | 'frozen' | 'held' | 'limit' | 'service' | 'busy' | 'grace' | 'hostYoung' | 'neverHeard' | 'massFailure' | 'foundOff'
-  | 'backoff' | 'unreachableBmc' | 'login' | 'stuck' | 'terminal' | 'context' | 'asking' | 'restarted' | 'conflict' | 'noWay' | 'refusedClaim' | 'wave';
+  | 'frozen'
+  | 'held'
+  | 'limit'
+  | 'service'
+  | 'busy'
+  | 'grace'
+  | 'hostYoung'
+  | 'neverHeard'
+  | 'massFailure'
+  | 'foundOff'
+  | 'backoff'
+  | 'unreachableBmc'
+  | 'login'
+  | 'stuck'
+  | 'terminal'
+  | 'context'
+  | 'asking'
+  | 'restarted'
+  | 'conflict'
+  | 'noWay'
+  | 'refusedClaim'
+  | 'wave';
 
 export interface Reason {
   readonly kind: ReasonKind;
@@ -120,8 +140,18 @@ export interface ServiceStatus {
 
 /** A mutation graph for people. */
 export interface GraphView {
-  readonly nodes: readonly { readonly id: string; readonly state: Readonly<Record<Path, Scalar>>; readonly mark: 'current' | 'path' | 'goal' | 'other' }[];
-  readonly edges: readonly { readonly id: string; readonly from: string; readonly to: string; readonly mutation: string; readonly mark: 'current' | 'path' | 'other' }[];
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly state: Readonly<Record<Path, Scalar>>;
+    readonly mark: 'current' | 'path' | 'goal' | 'other';
+  }[];
+  readonly edges: readonly {
+    readonly id: string;
+    readonly from: string;
+    readonly to: string;
+    readonly mutation: string;
+    readonly mark: 'current' | 'path' | 'other';
+  }[];
   readonly truncated: boolean;
 }
 

@@ -26,13 +26,34 @@ export type Effect =
   /** At most one a turn, always the first: what must be stored. `durable`: somebody waits for it to be on disk. */
   | { readonly type: 'journal'; readonly turn: Turn; readonly durable: boolean }
   /** Send `mutation/run`. `afterDurable`: not before this turn's journal record is on disk. */
-  | { readonly type: 'run'; readonly run: number; readonly service: string; readonly mutation: string; readonly deadline: Millis; readonly nodes: readonly TaskNode[]; readonly afterDurable: boolean }
-  | { readonly type: 'poll'; readonly poll: number; readonly service: string; readonly poller: string; readonly deadline: Millis; readonly nodes: readonly TaskNode[] }
+  | {
+      readonly type: 'run';
+      readonly run: number;
+      readonly service: string;
+      readonly mutation: string;
+      readonly deadline: Millis;
+      readonly nodes: readonly TaskNode[];
+      readonly afterDurable: boolean;
+    }
+  | {
+      readonly type: 'poll';
+      readonly poll: number;
+      readonly service: string;
+      readonly poller: string;
+      readonly deadline: Millis;
+      readonly nodes: readonly TaskNode[];
+    }
   | { readonly type: 'cancel'; readonly run: number; readonly service: string; readonly nodes: readonly NodeId[]; readonly why: string }
   /** Ask the node's own host directly whether it lives; `probed` answers, false after `timeout`. */
   | { readonly type: 'probe'; readonly node: NodeId; readonly service: string; readonly timeout: Millis }
-  /** The answer to a request, sent when this turn's journal record is on disk. */
-  | { readonly type: 'answer'; readonly request: RequestId; readonly result: Json }
+  /** The answer to a request. `afterDurable`: it acknowledges something, so not before this turn's journal record is on disk. */
+  | { readonly type: 'answer'; readonly request: RequestId; readonly result: Json; readonly afterDurable: boolean }
   | { readonly type: 'refuse'; readonly request: RequestId; readonly refusal: Refusal }
   /** One sentence for the operator's log. */
-  | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly node?: NodeId; readonly service?: string; readonly message: string };
+  | {
+      readonly type: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly node?: NodeId;
+      readonly service?: string;
+      readonly message: string;
+    };

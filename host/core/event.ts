@@ -44,7 +44,11 @@ export type ServiceState = 'starting' | 'declared' | 'ready' | 'stopping' | 'sto
 /** A change of cfg, parsed and valid against the schemas. All of it happens, or nothing. */
 export interface CfgChange {
   /** create: must not exist; update: must exist, replaces the document; put: either; merge: JSON Merge Patch (RFC 7396). */
-  readonly nodes?: readonly { readonly mode: 'create' | 'update' | 'put' | 'merge'; readonly id: NodeId; readonly doc: { readonly [member: string]: Json } }[];
+  readonly nodes?: readonly {
+    readonly mode: 'create' | 'update' | 'put' | 'merge';
+    readonly id: NodeId;
+    readonly doc: { readonly [member: string]: Json };
+  }[];
   /** The same values for many nodes; undefined in JSON terms is null = remove. */
   readonly set?: { readonly nodes: readonly NodeId[]; readonly values: Readonly<Record<Path, Json>> };
   readonly remove?: readonly NodeId[];
@@ -87,8 +91,20 @@ export type Event =
   /** A module said what it saw: `state/discover`. */
   | { readonly type: 'observed'; readonly request?: RequestId; readonly service: string; readonly items: readonly Observed[] }
   /** The reply to `mutation/run`, or why there is none. `accepted` false: the module never took the call. */
-  | { readonly type: 'ran'; readonly run: number; readonly observed: readonly Observed[]; readonly failed: readonly Failed[]; readonly lost?: Failure }
-  | { readonly type: 'polled'; readonly poll: number; readonly observed: readonly Observed[]; readonly failed: readonly Failed[]; readonly lost?: Failure }
+  | {
+      readonly type: 'ran';
+      readonly run: number;
+      readonly observed: readonly Observed[];
+      readonly failed: readonly Failed[];
+      readonly lost?: Failure;
+    }
+  | {
+      readonly type: 'polled';
+      readonly poll: number;
+      readonly observed: readonly Observed[];
+      readonly failed: readonly Failed[];
+      readonly lost?: Failure;
+    }
   | { readonly type: 'probed'; readonly node: NodeId; readonly answered: boolean }
   | { readonly type: 'declare'; readonly request: RequestId; readonly declaration: ServiceDeclaration }
   | { readonly type: 'withdraw'; readonly service: string }
