@@ -3,6 +3,7 @@ import type { Conditions, Mutation, Path, Scalar, ServiceDeclaration } from './d
 import type { Graph } from './graph.ts';
 import { QUIESCE } from './graph.ts';
 import { type Fact, Knowledge, type Way } from './knowledge.ts';
+import { type Transition, transitionOf } from './planner/model.ts';
 import type { Plan } from './planner/plan.ts';
 import { Planner } from './planner/planner.ts';
 import { covers } from './pointer.ts';
@@ -17,6 +18,7 @@ export interface Inapplicable {
 
 export class NodeClass {
   readonly id: number;
+  readonly graph: Graph;
   /** Applicable, by id. The core's quiesce with every `quiet` that applies. */
   readonly mutations: readonly Mutation[];
   readonly inapplicable: readonly Inapplicable[];
@@ -25,6 +27,7 @@ export class NodeClass {
   readonly services: readonly string[];
   readonly #knowledge: Knowledge;
   readonly #planner: Planner;
+  #transitions: readonly Transition[] | undefined;
 
   constructor(
     graph: Graph,
@@ -34,6 +37,7 @@ export class NodeClass {
     forced: ReadonlySet<Path>,
   ) {
     this.id = id;
+    this.graph = graph;
     this.services = serving.map((service) => service.service);
     const named = new Set(this.services);
     const conflicts: string[] = [];
@@ -71,6 +75,12 @@ export class NodeClass {
   /** The goals that another goal makes unknowable. */
   moot(goal: Uint16Array): readonly number[] {
     return this.#knowledge.moot(goal);
+  }
+
+  /** What each of its mutations needs and does; worked out when first asked for. */
+  get transitions(): readonly Transition[] {
+    this.#transitions ??= this.mutations.map((mutation) => transitionOf(this.graph, mutation, this.#knowledge));
+    return this.#transitions;
   }
 
   /**

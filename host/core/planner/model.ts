@@ -37,10 +37,9 @@ export class Model {
   readonly #local: ReadonlyMap<number, number>;
   readonly #values: readonly Map<number, number>[];
 
-  constructor(graph: Graph, mutations: readonly Mutation[], knowledge: Knowledge) {
-    const drafts = mutations.map((mutation) => draftOf(graph, mutation, knowledge));
+  constructor(transitions: readonly Transition[]) {
     const named = new Map<number, Map<number, number>>();
-    for (const { pre, neg, eff } of drafts) {
+    for (const { pre, neg, eff } of transitions) {
       for (const { variable, code } of [...pre, ...neg, ...eff]) {
         const values = named.get(variable) ?? new Map<number, number>();
         if (!values.has(code)) values.set(code, 0);
@@ -57,7 +56,7 @@ export class Model {
     for (const size of this.sizes) offsets.push((offsets.at(-1) ?? 0) + size);
     this.offsets = offsets;
     const atom = ({ variable, code }: Fact): Atom => ({ variable: this.local(variable) ?? 0, value: this.valueOf(variable, code) });
-    this.actions = drafts.map(({ mutation, pre, neg, eff }, index) => {
+    this.actions = transitions.map(({ mutation, pre, neg, eff }, index) => {
       const cost = Math.round(mutation.cost * COST_UNIT);
       return { index, mutation, cost, pre: pre.map(atom), neg: neg.map(atom), eff: eff.map(atom) };
     });
@@ -90,15 +89,16 @@ export class Model {
   }
 }
 
-interface Draft {
+/** What a mutation needs and does, in the graph's variables and codes, as far as something can change it. */
+export interface Transition {
   readonly mutation: Mutation;
   readonly pre: readonly Fact[];
   readonly neg: readonly Fact[];
   readonly eff: readonly Fact[];
 }
 
-/** What a mutation needs and does on what can change; what nothing mutates has been decided with the class. */
-function draftOf(graph: Graph, mutation: Mutation, knowledge: Knowledge): Draft {
+/** What nothing mutates has been decided with the class. */
+export function transitionOf(graph: Graph, mutation: Mutation, knowledge: Knowledge): Transition {
   const facts = (conditions: Conditions): Fact[] => {
     const found: Fact[] = [];
     for (const [path, value] of Object.entries(conditions)) {

@@ -52,7 +52,7 @@ export class Planner {
   }
 
   #make(view: Uint16Array, goal: Uint16Array): Plan {
-    this.#model ??= new Model(this.#graph, this.#class.mutations, this.#knowledge);
+    this.#model ??= new Model(this.#class.transitions);
     const model = this.#model;
     const moot = this.#knowledge.moot(goal);
     const state = model.stateOf(view);

@@ -80,18 +80,18 @@ export function tasksOf(model: Model, state: Uint16Array, goals: readonly Atom[]
     for (const atoms of [action.pre, action.neg, action.eff])
       for (const atom of atoms) if (changing(atom)) groups.join(first, atom.variable);
   }
-  const tasks: Task[] = [];
-  const open = new Set<number>();
-  for (const { variable, value } of goals) if (state[variable] !== value) open.add(groups.of(variable));
-  for (const group of open) {
-    const mine = ({ variable }: Atom): boolean => groups.of(variable) === group && changes[variable] === 1;
-    const variables: number[] = [];
-    for (let variable = 0; variable < state.length; variable++) if (mine({ variable, value: 0 })) variables.push(variable);
-    const own = actions.filter((action) => groups.of(action.eff[0]?.variable ?? 0) === group);
-    const stripped = own.map((action) => ({ ...action, pre: action.pre.filter(changing), neg: action.neg.filter(changing) }));
-    tasks.push({ model, variables, actions: stripped, state, goals: goals.filter(mine) });
+  const tasks = new Map<number, { variables: number[]; actions: Action[]; goals: Atom[] }>();
+  for (const { variable, value } of goals) {
+    if (state[variable] !== value) tasks.set(groups.of(variable), { variables: [], actions: [], goals: [] });
   }
-  return tasks;
+  for (let variable = 0; variable < state.length; variable++)
+    if (changes[variable] === 1) tasks.get(groups.of(variable))?.variables.push(variable);
+  for (const action of actions) {
+    const own = { ...action, pre: action.pre.filter(changing), neg: action.neg.filter(changing) };
+    tasks.get(groups.of(action.eff[0]?.variable ?? 0))?.actions.push(own);
+  }
+  for (const goal of goals) if (changing(goal)) tasks.get(groups.of(goal.variable))?.goals.push(goal);
+  return [...tasks.values()].map((task) => ({ model, state, ...task }));
 }
 
 /** The actions that lead to a goal, or to what such an action needs: no cheapest plan has another one. */

@@ -1,0 +1,179 @@
+/** Why a node is not where it should be, in plain words, with what to do about it. */
+import type { Explanation, Gap, Reason, StepText } from './answers.ts';
+import { hindrance, limitOf } from './guard.ts';
+import type { Node } from './node.ts';
+import type { Blocked, Plan } from './planner/plan.ts';
+import { get } from './pointer.ts';
+import { reasonOf } from './reasons.ts';
+import type { Fact, Mark } from './record.ts';
+import { goalOf, PHYS } from './situation.ts';
+import { pursue } from './walk.ts';
+import { ago, blockerText, seconds, stepText } from './words.ts';
+import type { World } from './world.ts';
+
+export function explain(w: World, node: Node): Explanation {
+  const { plan, blocked } = pursue(w, node);
+  const reasons = reasonsOf(w, node, plan);
+  const blockers = blockersOf(w, node, blocked);
+  const gaps = gapsOf(w, node, blocked ?? plan);
+  const steps = stepsOf(node, plan, reasons);
+  const { order } = node.book;
+  const walk = node.walk;
+  const until = node.flights[0]?.deadline ?? reasons.find((reason) => reason.until !== undefined)?.until;
+  const todo = [...new Set(reasons.map((reason) => (reason.command ? `${reason.todo} → ${reason.command}` : reason.todo)))];
+  if (blockers.length > 0)
+    todo.push(`Change what is wanted, or start the service that can do it: kraken service list, kraken graph ${node.name || node.id}`);
+  return {
+    node: node.id,
+    name: node.name,
+    walk,
+    since: node.walkSince,
+    ...(until === undefined ? {} : { until }),
+    summary: summarise(w, node, gaps, steps, reasons, blockers),
+    gaps,
+    plan: steps,
+    reasons,
+    blockers,
+    failures: node.book.lastFailures ?? [],
+    ...(order
+      ? { order: { id: order.id, kind: order.kind, by: order.by, since: order.since, ...(order.why ? { why: order.why } : {}) } }
+      : {}),
+    todo,
+  };
+}
+
+/** Why the steps that could run now do not, and what else keeps the node from being known. */
+export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
+  const reasons: Reason[] = [];
+  const seen = new Set<string>();
+  const add = (reason: Reason): void => {
+    if (seen.has(reason.text)) return;
+    seen.add(reason.text);
+    reasons.push(reason);
+  };
+  if (plan.kind === 'plan') {
+    for (const { mutation, after } of plan.steps) {
+      if (after.length > 0) continue;
+      const flight = node.flight(mutation.id);
+      if (flight?.orphan) add(reasonOf(w, node, { kind: 'restarted', since: flight.at, until: flight.deadline }));
+      if (flight) continue;
+      const hindered = hindrance(w, node, mutation) ?? limitOf(w, node, mutation, false);
+      if (hindered) add(reasonOf(w, node, hindered));
+    }
+  }
+  const { unreachable, conflict } = node;
+  if (conflict) add(reasonOf(w, node, { kind: 'conflict', since: conflict.since, text: conflict.text }));
+  if (unreachable && !reasons.some((reason) => reason.kind === 'login' || reason.kind === 'unreachableBmc')) {
+    add(
+      reasonOf(w, node, {
+        kind: unreachable.kind === 'login' ? 'login' : 'unreachableBmc',
+        since: unreachable.since,
+        until: w.now + 1_000,
+        text: unreachable.text,
+      }),
+    );
+  }
+  return reasons;
+}
+
+/** Goals that cannot be reached, and values that no service knows how to reach. */
+function blockersOf(w: World, node: Node, blocked: Blocked | undefined): string[] {
+  const texts = (blocked?.reasons ?? []).map((reason) => blockerText(w, reason));
+  for (const declared of w.variables) {
+    const wanted = get(node.cfg, declared.path);
+    if (wanted === undefined || wanted === declared.unknown || declared.means || declared.values === undefined) continue;
+    if (w.graph.variable(declared.path)?.isMutable || node.seen(declared.path) === wanted || declared.path.startsWith('/services/'))
+      continue;
+    texts.push(
+      `${declared.path.slice(1)}: ${String(wanted)} is wanted, but no service that is running can lead there (is its plugin installed and started?)`,
+    );
+  }
+  if (texts.length > 0)
+    for (const [name, broken] of w.broken) texts.push(`service ${name} is ${broken.state}: ${broken.why ?? 'see kraken service logs'}`);
+  return texts;
+}
+
+function gapsOf(w: World, node: Node, plan: Plan): Gap[] {
+  const goal = goalOf(w, node);
+  const gaps: Gap[] = [];
+  for (const variable of w.graph.variables) {
+    const wanted = goal[variable.index] ?? 0;
+    if (wanted === 0 || wanted === node.view[variable.index]) continue;
+    const moot = plan.moot.includes(variable.index);
+    gaps.push(gapOf(variable.path, String(variable.value(wanted)), node.facts.get(variable.path), markOf(node, variable.path), moot));
+  }
+  for (const declared of w.variables) {
+    const wanted = get(node.cfg, declared.path);
+    if (
+      wanted === undefined ||
+      wanted === declared.unknown ||
+      w.graph.variable(declared.path)?.isMutable ||
+      declared.means ||
+      !declared.values
+    )
+      continue;
+    if (node.seen(declared.path) !== wanted)
+      gaps.push(gapOf(declared.path, String(wanted), node.facts.get(declared.path), markOf(node, declared.path), false));
+  }
+  return gaps;
+}
+
+function gapOf(path: string, wanted: string, fact: Fact | undefined, mark: Mark | undefined, moot: boolean): Gap {
+  return {
+    path,
+    wanted,
+    seen: fact?.value ?? 'unknown',
+    ...(mark ? { wantedBy: mark.by, wantedAt: mark.at } : {}),
+    ...(fact ? { seenBy: fact.by, seenAt: fact.at } : {}),
+    ...(fact?.stale === undefined ? {} : { staleSince: fact.stale }),
+    ...(moot ? { moot: 'it cannot be known while what else is wanted holds' } : {}),
+  };
+}
+
+/** Who set a cfg value: the nearest mark above its path. */
+function markOf(node: Node, path: string): Mark | undefined {
+  for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
+    const mark = node.marks.get(at);
+    if (mark) return mark;
+  }
+  return node.marks.get('');
+}
+
+function stepsOf(node: Node, plan: Plan, reasons: readonly Reason[]): StepText[] {
+  if (plan.kind === 'blocked') return [];
+  return plan.steps.map(({ mutation, after }) => {
+    const flight = node.flight(mutation.id);
+    const state = flight && !flight.orphan ? 'running' : after.length > 0 ? 'later' : reasons.length > 0 || flight ? 'waiting' : 'next';
+    return {
+      mutation: mutation.id,
+      text: stepText(mutation),
+      disruptive: mutation.disruptive,
+      cost: mutation.cost,
+      state,
+      ...(flight ? { since: flight.at, deadline: flight.deadline } : {}),
+    };
+  });
+}
+
+function summarise(
+  w: World,
+  node: Node,
+  gaps: readonly Gap[],
+  steps: readonly StepText[],
+  reasons: readonly Reason[],
+  blockers: readonly string[],
+): string {
+  const name = node.name || node.id;
+  const power = node.seen(PHYS) ?? 'not known';
+  const running = steps.find((step) => step.state === 'running');
+  if (running)
+    return `${name} is on its way: ${running.mutation} (${running.text}) for ${ago(w, running.since)}, at most ${seconds(Math.max(0, (running.deadline ?? w.now) - w.now))} more.`;
+  const first = reasons[0];
+  if (first && steps.length > 0) return `${name} waits before ${steps[0]?.mutation} (${steps[0]?.text}): ${first.text}.`;
+  if (blockers.length > 0) return `${name} cannot get where it should be: ${blockers[0]}.`;
+  if (steps.length > 0) return `${name} is about to run ${steps[0]?.mutation} (${steps[0]?.text}).`;
+  const open = gaps.filter((gap) => gap.moot === undefined);
+  const note = first ? ` But ${first.text}.` : '';
+  if (open.length > 0) return `${name} waits to be observed: ${open.map((gap) => gap.path.slice(1)).join(', ')}.${note}`;
+  return `${name} is where it should be (power: ${String(power)}) for ${ago(w, node.walkSince)}.${note}`;
+}

@@ -1,0 +1,160 @@
+import type { Domain } from './brake.ts';
+import type { NodeClass } from './classes.ts';
+import type { Json, Path, Scalar } from './declaration.ts';
+import type { Doc } from './pointer.ts';
+import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
+
+/** `node reboot`, `node power cycle`: durable, changes no cfg, done when the node is at goal with a new boot id. */
+export interface Order {
+  readonly id: string;
+  readonly kind: 'reboot' | 'cycle';
+  readonly by: string;
+  readonly why?: string;
+  readonly since: Millis;
+  /** The boot id that it must get away from. */
+  readonly boot?: string;
+  /** POWER_OFF has been observed since. */
+  readonly off: boolean;
+  /** The mutations that were in its plan: they are asked for, whatever they disrupt. */
+  readonly steps: readonly string[];
+}
+
+export interface Hold {
+  readonly by: string;
+  readonly why: string;
+  readonly since: Millis;
+  readonly until?: Millis;
+}
+
+/** `taken`: the module answered that it did it, or began to; not taken = its device did not accept it. */
+export type FailureKind = 'failed' | 'unreachable' | 'busy' | 'login' | 'later';
+
+export interface Backoff {
+  readonly until: Millis;
+  readonly attempts: number;
+  readonly kind: FailureKind;
+  readonly text: string;
+  readonly at: Millis;
+}
+
+/** The intent of a step, durable before a disruptive one is sent. */
+export interface Sent {
+  readonly at: Millis;
+  readonly deadline: Millis;
+  readonly rev: Revision;
+}
+
+/** A step in flight. */
+export interface Flight extends Sent {
+  readonly mutation: string;
+  readonly run: number;
+  /** The module answered: its device took the command. */
+  accepted: boolean;
+  /** Nobody works on it any more (its module or this host went away): it is sent again only when re-observed after the deadline. */
+  orphan: boolean;
+  cancelled: boolean;
+}
+
+/** Bookkeeping that outlives the process: absolute values, journaled member by member. */
+export interface Book {
+  /** The boot id of the node's last session. */
+  boot?: string;
+  /** It was in SYNC once in this cluster. */
+  everSync?: boolean;
+  /** We switched it on once in this cluster. */
+  onByUs?: boolean;
+  /** A power-off of ours was sent since it was last seen to be on. */
+  offByUs?: boolean;
+  /** The last power state that was seen. */
+  power?: 'on' | 'off';
+  /** When our last power-on was sent, and the longest time from there to its DHCP. */
+  onAt?: Millis;
+  bootMs?: Millis;
+  /** Disruptive steps that somebody asked for, and how often. */
+  granted?: Readonly<Record<string, number>>;
+  order?: Order;
+  hold?: Hold;
+  /** Since it was last at goal for long enough: repair power cycles, failures. */
+  cycles?: number;
+  failures?: number;
+  lastFailures?: readonly { readonly at: Millis; readonly mutation: string; readonly text: string }[];
+  /** At goal since. */
+  goalSince?: Millis;
+  backoff?: Readonly<Record<string, Backoff>>;
+  stuck?: { readonly since: Millis; readonly text: string };
+  /** Mutations whose module said: never again. */
+  terminal?: Readonly<Record<string, string>>;
+  sent?: Readonly<Record<string, Sent>>;
+  foundOff?: { readonly since: Millis; readonly mass: boolean };
+  /** It was in SYNC and died with nothing to explain it. */
+  lost?: { readonly heard: Millis; readonly at: Millis };
+  /** `retry --disruptive`: repairs need no grace, no brake is on it, until it is at goal. */
+  exempt?: boolean;
+  /** Somebody's reason to skip barriers that cannot be lowered. */
+  force?: string;
+}
+
+export type Walk = 'atGoal' | 'running' | 'waiting' | 'backingOff' | 'stuck' | 'held' | 'unreachable';
+
+/** One node of the world, changed in place. */
+export class Node {
+  readonly id: NodeId;
+  name = '';
+  parent: NodeId | undefined;
+  cfg: Doc = {};
+  readonly marks = new Map<Path, Mark>();
+  readonly facts = new Map<Path, Fact>();
+  readonly book: Book = {};
+
+  /** Codes by graph variable: what is seen, what is wanted. */
+  view = new Uint16Array(0);
+  goal = new Uint16Array(0);
+  cls: NodeClass | undefined;
+
+  /** Steps in flight; most nodes have none, few have more than one. */
+  flights: Flight[] = [];
+  walk: Walk = 'waiting';
+  walkSince: Millis = 0;
+  /** The node's own host is heard in this session. */
+  live = false;
+  /** When anything of the node itself was last heard. */
+  heardAt: Millis | undefined;
+  /** Its BMC (whatever observes its power) is out of reach: since when, last tried, how it failed. */
+  unreachable: { readonly since: Millis; at: Millis; readonly kind: FailureKind; text: string } | undefined;
+  /** When that was last so: the grace starts anew from here. */
+  unreachableAt: Millis | undefined;
+  /** Facts that ended, and at which revision: an older observation must not bring them back. */
+  ended: Map<Path, Revision> | undefined;
+  /** The outcome of a disruptive step is not on disk yet: the next step waits for it. */
+  unsettled = false;
+  /** The earliest timer set for this node. */
+  wakeAt: Millis = 0;
+  /** Its BMC says OFF while its host answers. */
+  conflict: { readonly since: Millis; readonly text: string } | undefined;
+  probing = false;
+  /** When its pollers last answered, by when they were asked; kept only while a step in flight waits for that. */
+  polled: Map<string, Millis> | undefined;
+  /** It stands in a limit's queue. */
+  queued = false;
+  /** The failure domains that it counts in. */
+  domains: Domain[] = [];
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
+
+  seen(path: Path): Json | undefined {
+    return this.facts.get(path)?.value;
+  }
+
+  label(name: string): string | undefined {
+    const labels = this.cfg['labels'];
+    if (labels === null || typeof labels !== 'object' || Array.isArray(labels)) return undefined;
+    const value = labels[name];
+    return value === undefined ? undefined : String(value as Scalar);
+  }
+
+  flight(mutation: string): Flight | undefined {
+    return this.flights.find((flight) => flight.mutation === mutation);
+  }
+}

@@ -1,0 +1,148 @@
+/** What modules and the nodes' own hosts saw, taken into dsc: who may say what, what is too old, what follows from it. */
+
+import { noteBack, noteFoundOff } from './brake.ts';
+import type { Json, Path } from './declaration.ts';
+import type { Observed } from './event.ts';
+import { forget } from './forget.ts';
+import type { Node } from './node.ts';
+import { sameJson } from './pointer.ts';
+import { probe } from './probe.ts';
+import type { Millis, Revision } from './record.ts';
+import { endSession, hear } from './session.ts';
+import { BUSY, PHYS, RUN } from './situation.ts';
+import type { World } from './world.ts';
+
+/** When and at which revision the question was asked that this answers. */
+export interface Asked {
+  readonly rev: Revision;
+  readonly at: Millis;
+}
+
+/** Takes one node's observation; returns what is wrong with it, in words for the module, or undefined. */
+export function observe(w: World, service: string, item: Observed, asked?: Asked): string | undefined {
+  const node = w.nodes.get(item.node);
+  if (!node) {
+    w.dropped.unknownNode++;
+    return `node ${item.node} is not known here`;
+  }
+  if (!hear(w, node, service, item)) return undefined;
+  const boot = item.session?.live ? item.session.boot : undefined;
+  let wrong: string | undefined;
+  for (const path in item.values) {
+    const value = item.values[path];
+    if (value === undefined) continue;
+    const problem = observeValue(w, node, service, path, value, boot, item.asOf ?? asked?.rev);
+    if (problem) wrong ??= `node ${node.name || node.id}: ${problem}`;
+  }
+  return wrong;
+}
+
+function observeValue(
+  w: World,
+  node: Node,
+  service: string,
+  path: Path,
+  value: Json,
+  boot: string | undefined,
+  rev: Revision | undefined,
+): string | undefined {
+  const variable = w.graph.variable(path);
+  if (!mayObserve(w, service, path, boot)) {
+    w.dropped.undeclared++;
+    return `${path} is not declared by ${service} (declare it in mutates, discovers or discoveries)`;
+  }
+  const values = variable?.declared?.values;
+  if (values && !values.some((known) => known === value)) {
+    w.dropped.badValue++;
+    return `${path} = ${JSON.stringify(value)} is none of ${values.join(', ')}`;
+  }
+  const fact = node.facts.get(path);
+  const same = fact !== undefined && sameJson(fact.value, value);
+  if (rev !== undefined && !same && (fact?.rev ?? node.ended?.get(path) ?? 0) > rev) {
+    w.dropped.stale++;
+    return undefined;
+  }
+  if (same) return confirm(w, node, path, value);
+  if (node.live && !boot && outranked(w, node, path, value, fact?.boot)) {
+    w.dropped.second++;
+    return undefined;
+  }
+  if (fact?.over !== undefined && sameJson(fact.over, value) && !boot && !leadsOut(w, node, path, value)) return undefined;
+  const unknown = variable?.declared?.unknown;
+  if (fact === undefined && unknown !== undefined && value === unknown) return undefined;
+  w.setFact(node, path, value === unknown ? undefined : value, service, boot ? { boot } : undefined);
+  follow(w, node, path, value);
+  return undefined;
+}
+
+/** The node's own host speaks for everything on it; a service for what it declared. */
+function mayObserve(w: World, service: string, path: Path, boot: string | undefined): boolean {
+  if (w.graph.discoverable(service, path)) return true;
+  const declaration = w.services.get(service)?.declaration;
+  return boot !== undefined && declaration?.playsHosts === true && (path === PHYS || path === RUN || path === BUSY);
+}
+
+/** Seen again as it was. */
+function confirm(w: World, node: Node, path: Path, value: Json): undefined {
+  const fact = node.facts.get(path);
+  if (!fact) return undefined;
+  fact.at = w.now;
+  delete fact.stale;
+  if (path !== PHYS) return undefined;
+  if (value === 'POWER_OFF') seenOff(w, node);
+  else if (node.conflict && value === 'POWER_ON') node.conflict = undefined;
+  return undefined;
+}
+
+/** The live session of the node's own host wins; a BMC that calls a heard node OFF starts a probe. */
+function outranked(w: World, node: Node, path: Path, value: Json, factBoot: string | undefined): boolean {
+  if (path === PHYS) {
+    if (value !== 'POWER_OFF') return value !== 'POWER_ON';
+    probe(w, node, w.settings.probeOff);
+    return true;
+  }
+  return factBoot !== undefined;
+}
+
+/** A mutation out of a failTo value has been taken by its module, and this is where it leads. */
+function leadsOut(w: World, node: Node, path: Path, value: Json): boolean {
+  return node.flights.some((flight) => {
+    if (!flight.accepted && w.replying !== flight.run) return false;
+    return w.graph.mutation(flight.mutation)?.mutates[path]?.[1] === value;
+  });
+}
+
+/** What follows from a new value: what ends with it, what it means for orders, brakes and leases. */
+function follow(w: World, node: Node, path: Path, value: Json): void {
+  if (path === PHYS) {
+    if (value === 'POWER_OFF') {
+      if (node.live || node.facts.get(RUN)?.boot) endSession(w, node, 'off');
+      seenOff(w, node);
+    } else if (value === 'POWER_ON') seenOn(w, node);
+  } else if (path === RUN && value === 'SYNC') seenSync(w, node);
+  forget(w, node, path);
+}
+
+function seenOn(w: World, node: Node): void {
+  w.book(node, 'power', 'on');
+  w.book(node, 'offByUs', undefined);
+  w.book(node, 'foundOff', undefined);
+}
+
+function seenOff(w: World, node: Node): void {
+  const { order, power, offByUs, lost } = node.book;
+  if (order && !order.off) w.book(node, 'order', { ...order, off: true });
+  if (lost) noteBack(w, node);
+  if (power === 'off') return;
+  if (power === 'on' && !offByUs) noteFoundOff(w, node);
+  w.book(node, 'power', 'off');
+  if (node.seen(BUSY) !== undefined && node.seen(BUSY) !== 'FREE')
+    w.setFact(node, BUSY, 'FREE', 'core', { why: 'the node is switched off' });
+  else if (node.seen(BUSY) === undefined) w.setFact(node, BUSY, 'FREE', 'core');
+  node.conflict = undefined;
+}
+
+function seenSync(w: World, node: Node): void {
+  w.book(node, 'everSync', true);
+  if (node.book.lost) noteBack(w, node);
+}

@@ -1,0 +1,107 @@
+/** The nodes' own hosts: heard, in a session of one boot, gone. Knowledge that a host reported lives as long as its session. */
+
+import { noteBack, noteLost } from './brake.ts';
+import type { Observed } from './event.ts';
+import { forget } from './forget.ts';
+import type { Node } from './node.ts';
+import { probe } from './probe.ts';
+import { BUSY, PHYS, RUN } from './situation.ts';
+import type { World } from './world.ts';
+
+/**
+ * The node itself was heard, or its session began or ended. Returns false where the observation must not be taken:
+ * firmware asks for an address while the old session still seems to live, so that is probed first.
+ */
+export function hear(w: World, node: Node, service: string, item: Observed): boolean {
+  const { session, heard } = item;
+  if (session && !session.live) {
+    if (node.book.boot === session.boot && (node.live || node.facts.get(RUN)?.boot)) endSession(w, node, 'silent');
+    return true;
+  }
+  if (!session && !heard) return true;
+  node.heardAt = w.now;
+  if (heard === 'claim') return true;
+  if (session) {
+    if (!node.live || node.book.boot !== session.boot) startSession(w, node, session.boot);
+  } else if (heard === 'dhcp') {
+    if (node.live) {
+      probe(w, node, w.settings.probeDhcp);
+      return false;
+    }
+  }
+  learnBootTime(w, node);
+  observePower(w, node, service, session?.boot);
+  return true;
+}
+
+/** The first word after our power-on tells how long this machine takes; the longest time stands. */
+function learnBootTime(w: World, node: Node): void {
+  const { onAt, bootMs } = node.book;
+  if (onAt === undefined) return;
+  if (w.now - onAt > (bootMs ?? 0)) w.book(node, 'bootMs', w.now - onAt);
+  w.book(node, 'onAt', undefined);
+}
+
+/** Whoever is heard is on: out of POWER_OFF, PHYS_HANG and unknown alike. */
+function observePower(w: World, node: Node, service: string, boot: string | undefined): void {
+  if (node.seen(PHYS) === 'POWER_ON') return;
+  w.setFact(node, PHYS, 'POWER_ON', service, boot ? { boot } : undefined);
+  w.book(node, 'power', 'on');
+  w.book(node, 'offByUs', undefined);
+  w.book(node, 'foundOff', undefined);
+}
+
+function startSession(w: World, node: Node, boot: string): void {
+  const before = node.book.boot;
+  node.live = true;
+  node.conflict = undefined;
+  if (node.book.lost) noteBack(w, node);
+  if (before === boot) return;
+  for (const [path, fact] of node.facts) {
+    if (fact.boot && fact.boot !== boot && path !== BUSY) w.setFact(node, path, undefined, 'core', { why: 'the node has booted anew' });
+  }
+  if (before !== undefined) freeAfterBoot(w, node);
+  w.book(node, 'boot', boot);
+  w.book(node, 'terminal', undefined);
+  endTerminal(w, node, 'the node has booted anew');
+}
+
+function freeAfterBoot(w: World, node: Node): void {
+  const busy = node.seen(BUSY);
+  if (busy !== undefined && busy !== 'FREE') w.setFact(node, BUSY, 'FREE', 'core', { why: 'the node has booted anew' });
+}
+
+/** Terminal values (images FATAL) become unknown: at a retry, a change of cfg, a new boot. */
+export function endTerminal(w: World, node: Node, why: string): void {
+  for (const [path, fact] of node.facts) {
+    const terminal = w.graph.variable(path)?.declared?.terminal;
+    if (terminal?.some((value) => value === fact.value)) w.setFact(node, path, undefined, 'core', { why });
+  }
+}
+
+/**
+ * `silent`: dead after the probe: runState becomes ERROR, all else that it reported unknown. `off`: seen switched off: all
+ * of it is unknown. `busy` is never forgotten with a session.
+ */
+export function endSession(w: World, node: Node, cause: 'silent' | 'off'): void {
+  node.live = false;
+  const wasSync = node.seen(RUN) === 'SYNC';
+  for (const [path, fact] of node.facts) {
+    if (!fact.boot || path === BUSY || path === RUN) continue;
+    w.setFact(node, path, undefined, 'core', { why: cause === 'off' ? 'the node is switched off' : 'its host is not heard any more' });
+  }
+  if (node.seen(RUN) !== undefined) {
+    w.setFact(node, RUN, cause === 'off' ? undefined : 'ERROR', 'core', {
+      why: cause === 'off' ? 'the node is switched off' : 'its host is not heard any more',
+    });
+  }
+  forget(w, node, RUN);
+  if (cause === 'silent' && wasSync) noteDeath(w, node);
+  w.dirty.add(node);
+}
+
+/** A death that no order, request or power loss explains: it may be one of many. */
+function noteDeath(w: World, node: Node): void {
+  const { order, offByUs, foundOff } = node.book;
+  if (!order && !offByUs && !foundOff) noteLost(w, node);
+}

@@ -1,0 +1,116 @@
+/** Every node that only a person can bring back, by reason, with the one command that ends it; and the engine's own status. */
+import type { EngineStatus, Reason, ReasonKind, ServiceStatus, WaitingGroup, WalkState } from './answers.ts';
+import { reasonsOf } from './explain.ts';
+import type { Node } from './node.ts';
+import { foldNames } from './nodeset.ts';
+import type { NodeId } from './record.ts';
+import { pursue } from './walk.ts';
+import type { World } from './world.ts';
+
+const HOUR = 3_600_000;
+
+/** What a person must end. Busy counts only when it has lasted over an hour. */
+const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
+  'frozen',
+  'held',
+  'neverHeard',
+  'massFailure',
+  'foundOff',
+  'stuck',
+  'terminal',
+  'login',
+  'conflict',
+  'refusedClaim',
+  'service',
+  'busy',
+  'noWay',
+]);
+
+const SHORT: Readonly<Partial<Record<ReasonKind, string>>> = {
+  frozen: 'the engine is frozen',
+  held: 'held',
+  neverHeard: 'never heard in this cluster',
+  massFailure: 'lost together with others (mass failure)',
+  foundOff: 'found switched off together with others',
+  stuck: 'stuck after failures',
+  terminal: 'given up by a module',
+  login: 'BMC login refused',
+  conflict: 'the BMC says OFF while the node answers',
+  refusedClaim: 'enrolment refused',
+  service: 'a service that is needed is not running',
+  busy: 'busy for over an hour',
+  noWay: 'no way leads to what is wanted',
+};
+
+export function waiting(w: World, only?: ReadonlySet<NodeId>): WaitingGroup[] {
+  const groups = new Map<ReasonKind, { nodes: Node[]; longest: number; command: string }>();
+  for (const node of w.nodes.values()) {
+    if (only && !only.has(node.id)) continue;
+    const found = personReason(w, node);
+    if (!found) continue;
+    const group = groups.get(found.kind) ?? { nodes: [], longest: 0, command: found.command ?? 'kraken node explain SET' };
+    group.nodes.push(node);
+    group.longest = Math.max(group.longest, w.now - found.since);
+    groups.set(found.kind, group);
+  }
+  return [...groups].map(([kind, { nodes, longest, command }]) => {
+    const names = foldNames(nodes.map((node) => node.name || node.id));
+    const last = nodes.at(-1);
+    const own = last?.name || last?.id || '';
+    return {
+      kind,
+      text: SHORT[kind] ?? kind,
+      nodes: nodes.map((node) => node.id),
+      longest,
+      command: command.endsWith(own) ? command.slice(0, command.length - own.length) + names : command,
+    };
+  });
+}
+
+function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'command'> | undefined {
+  if (node.walk === 'atGoal' && !node.conflict && node.unreachable?.kind !== 'login') return undefined;
+  const { plan, blocked } = pursue(w, node);
+  const found = reasonsOf(w, node, plan).find(
+    (reason) =>
+      PERSONS.has(reason.kind) &&
+      (reason.kind !== 'foundOff' || reason.until === undefined) &&
+      (reason.kind !== 'busy' || w.now - reason.since > HOUR),
+  );
+  if (found) return found;
+  return blocked ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${node.name || node.id}` } : undefined;
+}
+
+export function status(w: World): EngineStatus {
+  const walks: Record<WalkState, number> = { atGoal: 0, running: 0, waiting: 0, backingOff: 0, stuck: 0, held: 0, unreachable: 0 };
+  let inFlight = 0;
+  for (const node of w.nodes.values()) {
+    walks[node.walk]++;
+    inFlight += node.flights.length;
+  }
+  const brakes = [...w.domains.values()].flatMap(({ name, size, brake }) =>
+    brake ? [{ domain: name, lost: brake.lost.size - brake.back, of: size, since: brake.since }] : [],
+  );
+  return {
+    ...(w.frozen ? { frozen: w.frozen } : {}),
+    revision: w.revision,
+    nodes: w.nodes.size,
+    walks,
+    waiting: waiting(w),
+    brakes,
+    inFlight,
+    dropped: { ...w.dropped },
+    services: services(w),
+  };
+}
+
+function services(w: World): ServiceStatus[] {
+  return [...w.services.values()].map(({ declaration, state, since, why }) => ({
+    service: declaration.service,
+    module: declaration.module,
+    state,
+    since,
+    ...(why ? { why } : {}),
+    serves: declaration.serves,
+    mutations: declaration.mutations.length,
+  }));
+}

@@ -1,0 +1,307 @@
+/**
+ * The world that the core owns and changes in place, and the only ways to change it: each writes what it did into the turn,
+ * so that nothing can change without being journaled, shown to watchers and kept in the history.
+ */
+
+import { type Domain, joinDomains } from './brake.ts';
+import type { NodeClass } from './classes.ts';
+import type { Contradiction } from './contradictions.ts';
+import type { Json, Path, ServiceDeclaration, Variable } from './declaration.ts';
+import type { Effect } from './effect.ts';
+import type { ServiceState } from './event.ts';
+import type { Graph, GraphVariable } from './graph.ts';
+import { buildGraph } from './graph.ts';
+import { Limiter } from './limits.ts';
+import type { Node } from './node.ts';
+import { matches, type NodeSet } from './nodeset.ts';
+import { type Doc, get, isObject } from './pointer.ts';
+import { seededRandom } from './random.ts';
+import type { Change, Fact, Millis, NodeId, Revision } from './record.ts';
+import type { Settings } from './settings.ts';
+import { pathsOf } from './task.ts';
+import { Timers } from './timers.ts';
+import { TurnBook } from './turn-book.ts';
+
+/** A service as the core sees it. */
+export interface Service {
+  readonly declaration: ServiceDeclaration;
+  readonly serves: NodeSet | undefined;
+  state: ServiceState;
+  since: Millis;
+  why: string | undefined;
+}
+
+/** A call to a module: one mutation, many nodes. */
+export interface Run {
+  readonly id: number;
+  readonly mutation: string;
+  readonly service: string;
+  readonly deadline: Millis;
+  readonly sentAt: Millis;
+  /** Nodes whose to-values have not been seen yet. */
+  readonly waiting: Set<NodeId>;
+  repolls: number;
+  answered: boolean;
+}
+
+export interface Poll {
+  readonly id: number;
+  readonly poller: string;
+  readonly service: string;
+  readonly askedAt: Millis;
+  readonly rev: Revision;
+  readonly nodes: ReadonlySet<NodeId>;
+  /** One of the poller's own period, of which only one is under way. */
+  readonly sweep: boolean;
+}
+
+/** A call that is being put together in this turn. */
+export interface Batch {
+  readonly run: Run;
+  readonly name: string;
+  readonly nodes: Node[];
+  readonly afterDurable: boolean;
+}
+
+export interface Frozen {
+  readonly by: string;
+  readonly why: string;
+  readonly since: Millis;
+}
+
+export class World extends TurnBook {
+  readonly settings: Settings;
+  readonly random: () => number;
+  readonly nodes = new Map<NodeId, Node>();
+  readonly byName = new Map<string, Node>();
+  readonly services = new Map<string, Service>();
+  /** Services that are not in the graph, and why: rejected, or crashed before they declared anything. */
+  readonly broken = new Map<string, { readonly state: ServiceState; readonly why: string | undefined }>();
+  readonly timers = new Timers();
+  readonly limits = new Limiter();
+  readonly runs = new Map<number, Run>();
+  readonly polls = new Map<number, Poll>();
+  readonly domains = new Map<string, Domain>();
+  brakesChanged = false;
+  /** Nodes whose paths shall be observed now, by poller: sent at the end of the turn. */
+  readonly asks = new Map<string, Set<Node>>();
+  readonly outbox = new Map<string, Batch>();
+  readonly batches: Batch[] = [];
+  /** Pollers whose period is running. */
+  readonly scheduled = new Set<string>();
+  readonly pollerServes = new WeakMap<NodeClass, Map<string, boolean>>();
+  /** The one timer for the limits' rates. */
+  limitsAt = 0;
+  readonly #paths = new Map<string, readonly Path[]>();
+  /** The run whose reply is being taken. */
+  replying: number | undefined;
+  readonly dirty = new Set<Node>();
+  readonly dropped = { stale: 0, undeclared: 0, unknownNode: 0, badValue: 0, second: 0 };
+
+  self: NodeId = '';
+  upSince: Millis = 0;
+  connectedSince: Millis | undefined = 0;
+  frozen: Frozen | undefined;
+  graph: Graph;
+  refused: Contradiction[] = [];
+  /** Variables of the core and the extension schemas; a service brings its own beside them. */
+  readonly variables: readonly Variable[];
+  nextId = 1;
+
+  constructor(settings: Settings, variables: readonly Variable[], seed: number) {
+    super();
+    this.settings = settings;
+    this.variables = variables;
+    this.random = seededRandom(seed);
+    this.graph = buildGraph([], variables).graph;
+  }
+
+  // --- nodes -----------------------------------------------------------------------------------------------------------
+
+  /** This host's direct children: those whose steps it runs and whose loss it counts. */
+  isChild(node: Node): boolean {
+    return node.parent === this.self || (node.parent !== undefined && node.id !== this.self && !this.nodes.has(node.parent));
+  }
+
+  add(node: Node): void {
+    this.nodes.set(node.id, node);
+    if (node.name) this.byName.set(node.name, node);
+    this.reread(node);
+  }
+
+  /** Takes a deleted node out of everything that counts it. */
+  forgetNode(node: Node): void {
+    this.nodes.delete(node.id);
+    if (this.byName.get(node.name) === node) this.byName.delete(node.name);
+    this.dirty.delete(node);
+    joinDomains(this, node);
+  }
+
+  /** This host's own node was made by itself and stands alone: a file may still give it another identity. */
+  get selfIsNew(): boolean {
+    const own = this.nodes.get(this.self);
+    return !own || (this.nodes.size === 1 && own.marks.get('')?.by === 'core');
+  }
+
+  /** A running host is on and, being the root, in sync with itself. */
+  observeSelf(): void {
+    const own = this.nodes.get(this.self);
+    if (!own) return;
+    own.live = true;
+    if (own.seen('/physState') !== 'POWER_ON') this.setFact(own, '/physState', 'POWER_ON', 'core');
+    if (own.seen('/runState') !== 'SYNC') this.setFact(own, '/runState', 'SYNC', 'core');
+  }
+
+  // --- what is observed -----------------------------------------------------------------------------------------------------------
+
+  /** Sets or, with value undefined, forgets one observed value. Equal values only refresh its age. */
+  setFact(node: Node, path: Path, value: Json | undefined, by: string, more?: { boot?: string; over?: Json; why?: string }): void {
+    const old = node.facts.get(path);
+    if (old === undefined && value === undefined) return;
+    const change: Change = {
+      rev: ++this.revision,
+      node: node.id,
+      view: 'dsc',
+      path,
+      ...(old === undefined ? {} : { from: old.value }),
+      ...(value === undefined ? {} : { to: value }),
+      by,
+      ...(more?.why ? { why: more.why } : {}),
+      ...(more?.boot ? { boot: more.boot } : {}),
+      ...(more?.over === undefined ? {} : { over: more.over }),
+    };
+    this.changed(change);
+    if (value === undefined) {
+      node.facts.delete(path);
+      node.ended ??= new Map();
+      node.ended.set(path, change.rev);
+    } else {
+      const fact: Fact = {
+        value,
+        by,
+        at: this.now,
+        rev: change.rev,
+        ...(more?.boot ? { boot: more.boot } : {}),
+        ...(more?.over === undefined ? {} : { over: more.over }),
+      };
+      node.facts.set(path, fact);
+    }
+    this.refresh(node, path);
+    this.dirty.add(node);
+  }
+
+  override take(): Effect[] {
+    if (this.brakesChanged) this.#keepBrakes();
+    return super.take();
+  }
+
+  #keepBrakes(): void {
+    this.brakesChanged = false;
+    const on = [...this.domains.values()].flatMap(({ name, brake }) =>
+      brake ? [[name, { since: brake.since, lost: [...brake.lost], back: brake.back }]] : [],
+    );
+    this.keep('brakes', Object.fromEntries(on));
+  }
+
+  // --- the graph's view of a node --------------------------------------------------------------------------------------------------
+
+  serves(service: string, node: Node): boolean {
+    const found = this.services.get(service);
+    if (!found) return service === 'core';
+    return found.serves === undefined || matches(found.serves, this.subject(node));
+  }
+
+  /** The same for a document that is not in force yet. */
+  servesDocument(service: string, id: NodeId, name: string, doc: Doc, node: Node | undefined): boolean {
+    const found = this.services.get(service);
+    if (!found?.serves) return found !== undefined;
+    const labels = get(doc, '/labels');
+    const label = (key: string): string | undefined => (isObject(labels) && labels[key] !== undefined ? String(labels[key]) : undefined);
+    return matches(found.serves, { id, name, label, value: (view, path) => (view === 'cfg' ? get(doc, path) : node?.seen(path)) });
+  }
+
+  subject(node: Node): Parameters<typeof matches>[1] {
+    return {
+      id: node.id,
+      name: node.name,
+      label: (name) => node.label(name),
+      value: (view, path) => (view === 'cfg' ? get(node.cfg, path) : node.seen(path)),
+    };
+  }
+
+  /** What the planner goes by: an observed path reads dsc; one that nothing mutates reads dsc if observed, else cfg. */
+  readCode(node: Node, variable: GraphVariable): number {
+    const seen = node.seen(variable.path);
+    if (variable.isMutable || seen !== undefined) return variable.code(seen);
+    return variable.code(get(node.cfg, variable.path));
+  }
+
+  goalCode(node: Node, variable: GraphVariable): number {
+    if (!variable.isMutable || variable.declared?.means) return 0;
+    return variable.code(get(node.cfg, variable.path));
+  }
+
+  /** One path of a node has changed: keep its codes true. */
+  refresh(node: Node, path: Path): void {
+    const variable = this.graph.variable(path);
+    if (!variable) return;
+    const code = this.readCode(node, variable);
+    if (node.view[variable.index] === code) return;
+    node.view[variable.index] = code;
+    if (!variable.isMutable) node.cls = undefined;
+  }
+
+  /** Reads all of a node anew: after a change of cfg or of the graph. */
+  reread(node: Node): void {
+    const { variables } = this.graph;
+    if (node.view.length !== variables.length) {
+      node.view = new Uint16Array(variables.length);
+      node.goal = new Uint16Array(variables.length);
+    }
+    for (const variable of variables) {
+      node.view[variable.index] = this.readCode(node, variable);
+      node.goal[variable.index] = this.goalCode(node, variable);
+    }
+    node.cls = undefined;
+    joinDomains(this, node);
+    this.dirty.add(node);
+  }
+
+  /** Runs a poller for this node at the end of the turn. */
+  ask(poller: string, node: Node): void {
+    let nodes = this.asks.get(poller);
+    if (!nodes) {
+      nodes = new Set();
+      this.asks.set(poller, nodes);
+    }
+    nodes.add(node);
+  }
+
+  /** Wakes a node at a time: it is looked at again then. */
+  wake(node: Node, at: Millis): void {
+    if (node.wakeAt > this.now && node.wakeAt <= at) return;
+    node.wakeAt = at;
+    this.timers.add(at, { kind: 'node', node: node.id });
+  }
+
+  /** The paths that a service is shown; the core's own steps show what they mutate. */
+  pathsOf(service: string): readonly Path[] {
+    let paths = this.#paths.get(service);
+    if (!paths) {
+      const declaration = this.services.get(service)?.declaration;
+      paths = declaration ? pathsOf(declaration) : [];
+      this.#paths.set(service, paths);
+    }
+    return paths;
+  }
+
+  /** Builds the graph from the services that are declared; returns what had to be refused. */
+  rebuild(services: readonly ServiceDeclaration[]): Contradiction[] {
+    const built = buildGraph(services, this.variables);
+    this.graph = built.graph;
+    this.refused = built.refused;
+    this.#paths.clear();
+    for (const node of this.nodes.values()) this.reread(node);
+    return built.refused;
+  }
+}
