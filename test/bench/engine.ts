@@ -73,9 +73,9 @@ function planNew(): number {
   );
   const goal = { '/physState': 'POWER_ON', '/runState': 'SYNC', '/images/state': 'ACTIVE' };
   const goals = [goal, { ...goal, '/physState': 'POWER_OFF' }].map((state) => codes(graph, state));
-  const views = PHYS_STATES.flatMap((phys) => RUN_STATES.flatMap((run) => ['UNKNOWN', 'IDLE', 'UPDATE', 'ERROR'].map((image) => [phys, run, image] as const))).map(
-    ([phys, run, image]) => codes(graph, { '/physState': phys, '/runState': run, '/images/state': image }),
-  );
+  const views = PHYS_STATES.flatMap((phys) =>
+    RUN_STATES.flatMap((run) => ['UNKNOWN', 'IDLE', 'UPDATE', 'ERROR'].map((image) => [phys, run, image] as const)),
+  ).map(([phys, run, image]) => codes(graph, { '/physState': phys, '/runState': run, '/images/state': image }));
   const time = timed(() => {
     for (const view of views) for (const wanted of goals) cls.plan(view, wanted);
   });
@@ -92,9 +92,11 @@ function planSeen(): number {
   const goal = codes(graph, { '/physState': 'POWER_ON', '/runState': 'SYNC', '/images/state': 'ACTIVE' });
   cls.plan(view, goal);
   const times = 2000;
-  return timed(() => {
-    for (let time = 0; time < times; time++) cls.plan(view, goal);
-  }) / times;
+  return (
+    timed(() => {
+      for (let time = 0; time < times; time++) cls.plan(view, goal);
+    }) / times
+  );
 }
 
 /** The first plan with k dimensions of 4 states that share nothing, each from one end to the other. */
@@ -102,10 +104,17 @@ function planDimensions(k: number): number {
   const states = ['U', 'A', 'B', 'C'];
   const paths = Array.from({ length: k }, (_, index) => `/d${index}/state`);
   const services = paths.map((path, index) => {
-    const steps = states.flatMap((from) => states.flatMap((to) => (Math.abs(states.indexOf(from) - states.indexOf(to)) === 1 ? [[from, to] as const] : [])));
+    const steps = states.flatMap((from) =>
+      states.flatMap((to) => (Math.abs(states.indexOf(from) - states.indexOf(to)) === 1 ? [[from, to] as const] : [])),
+    );
     return service(`d${index}`, { mutations: steps.map(([from, to]) => mutation(`d${index}/${from}${to}`, { [path]: [from, to] })) });
   });
-  const plan = planner(graphOf(services, paths.map((path) => variable(path, states))));
+  const plan = planner(
+    graphOf(
+      services,
+      paths.map((path) => variable(path, states)),
+    ),
+  );
   const all = (value: string): State => Object.fromEntries(paths.map((path) => [path, value]));
   return timed(() => expectSteps(plan(all('U'), all('C')), 3 * k));
 }
@@ -114,7 +123,8 @@ function planDimensions(k: number): number {
 function planShared(k: number): number {
   const names = Array.from({ length: k }, (_, index) => `m${index}`);
   const modules = names.map((name) => {
-    const step = (from: string, to: string) => mutation(`${name}/${from}-${to}`, { [`/${name}/state`]: [from, to] }, { requires: { '/runState': 'SYNC' } });
+    const step = (from: string, to: string) =>
+      mutation(`${name}/${from}-${to}`, { [`/${name}/state`]: [from, to] }, { requires: { '/runState': 'SYNC' } });
     return service(name, {
       mutations: [step('UNKNOWN', 'IDLE'), step('IDLE', 'ACTIVE'), step('ACTIVE', 'IDLE')],
       discoveries: [discovery(`${name}/state`, [`/${name}/state`], { '/runState': 'SYNC' })],
