@@ -1,6 +1,9 @@
 /** What a handler throws to say more than "it failed". Each is a row of schemas/errors.json. An ordinary throw is a failed attempt (StepFailed). */
 import { CODES, type ErrorName, type Failure } from './wire/index.ts';
 
+/** Characters of a failure's message. */
+const LONGEST = 4096;
+
 abstract class ModuleError extends Error {
   readonly code: number;
   readonly retryAfter: number | undefined;
@@ -57,8 +60,14 @@ export class Terminal extends ModuleError {
   }
 }
 
+/** With its causes: `fetch failed` alone says nothing, `connect ECONNREFUSED` does. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${textOf(error.cause)}` : error.message;
+}
+
 export function failureOf(error: unknown): Failure {
-  const message = (error instanceof Error ? error.message : String(error)).slice(0, 4096);
+  const message = textOf(error).slice(0, LONGEST);
   if (!(error instanceof ModuleError)) return { code: CODES.StepFailed, message };
   return error.retryAfter === undefined ? { code: error.code, message } : { code: error.code, message, retryAfter: error.retryAfter };
 }
