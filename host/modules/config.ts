@@ -135,7 +135,7 @@ function findSecrets(at: string, schema: Json | undefined, value: Json | undefin
     found.set(at, value);
     return;
   }
-  if (Array.isArray(value)) value.forEach((one, index) => findSecrets(`${at}/${index}`, schema.items, one, found));
+  if (Array.isArray(value)) for (const [index, one] of value.entries()) findSecrets(`${at}/${index}`, schema.items, one, found);
   if (!isObject(value)) return;
   const properties = isObject(schema.properties) ? schema.properties : {};
   for (const [key, one] of Object.entries(value)) findSecrets(`${at}/${key}`, properties[key] ?? schema.additionalProperties, one, found);

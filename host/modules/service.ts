@@ -2,23 +2,25 @@
 import { CODES, type Declaration } from '@kraken-hpc/sdk/wire';
 import type { ServiceStatus } from '../core/answers.ts';
 import type { Json, ServiceDeclaration } from '../core/declaration.ts';
-import type { ServiceState } from '../core/event.ts';
 import type { NodeId } from '../core/record.ts';
 import { RefusalError } from '../core/refusal.ts';
 import { Complaints } from './complaints.ts';
 import { checkConfig, hasSecrets, type Resolved, resolveConfig, scrubber } from './config.ts';
 import { declare } from './declare.ts';
+import { end } from './end.ts';
+import { initialize } from './handshake.ts';
 import type { Reply, SupervisorOptions } from './hooks.ts';
-import { killLadder, type Ladder, rungText } from './ladder.ts';
+import { killLadder, type Ladder } from './ladder.ts';
 import type { Limits } from './limits.ts';
 import { ModuleLog } from './logs.ts';
 import { residentBytes } from './memory.ts';
 import type { Ask } from './outgoing.ts';
 import { failure, refuse } from './refuse.ts';
 import type { ServiceSpec } from './registry.ts';
-import { backoff, type Life, type LifeEvent, newborn, next, type Phase } from './restart.ts';
+import { type Life, type LifeEvent, newborn, next, type Phase } from './restart.ts';
+import { sentenceOf } from './sentences.ts';
 import { Session } from './session.ts';
-import { type Child, spawnModule } from './spawn.ts';
+import { type Child, trySpawn } from './spawn.ts';
 import type { Watchman } from './watchman.ts';
 
 const MIB = 1024 * 1024;
@@ -209,7 +211,8 @@ export class Service {
       return;
     }
     if (this.#life.phase !== 'starting') return this.#happen({ type: 'exit', why: 'it was never started' });
-    const child = spawnModule(spec);
+    const child = trySpawn(spec);
+    if (typeof child === 'string') return this.#happen({ type: 'exit', why: child });
     watchman.watch(child.pid);
     const mine = (event: LifeEvent): void => {
       if (this.#run === run) this.#happen(event);
@@ -239,10 +242,10 @@ export class Service {
   }
 
   async #handshake(run: Run, spec: ServiceSpec, resolved: Resolved): Promise<void> {
-    const { hooks } = this.#options;
+    const { hooks, limits } = this.#options;
     const current = (): boolean => this.#run === run && this.#life.phase === 'starting';
     try {
-      const wire = await run.session.initialize(resolved.config);
+      const wire = await initialize({ peer: run.session.peer, spec, limits, hooks }, resolved.config);
       this.#scrub = scrubber(await checkConfig(spec.service, wire.config as Json | undefined, resolved));
       const declaration = declare(wire as unknown as Json, spec);
       if (!current()) return;
@@ -260,64 +263,24 @@ export class Service {
     }
   }
 
-  /** Walks the ladder until the process is gone; says so if the first rung was not enough. */
   async #end(ladder: Ladder, why: string): Promise<void> {
     const run = this.#run;
     if (!run || (run.ending && ladder !== killLadder)) return;
     run.ending = true;
-    const { child, session } = run;
-    for (const [index, rung] of ladder.entries()) {
-      if (rung.by === 'shutdown') session.shutdown(why, rung.wait);
-      else if (rung.by === 'stdin') child.stdin.end();
-      else child.kill(rung.by);
-      if (index > 0 && rung.by === 'SIGKILL')
-        this.#say('warn', `did not stop on ${ladder.slice(0, index).map(rungText).join(', ')}: killed with SIGKILL`);
-      if (rung.by === 'SIGKILL') return;
-      if (await within(child.gone, rung.wait)) return;
-    }
+    const tried = await end(run.child, run.session, ladder, why);
+    if (tried) this.#say('warn', `did not stop on ${tried}: killed with SIGKILL`);
   }
 
-  /** One sentence for each change of state. */
+  /** Every change of state is told; the ones that a person wants to know are said. */
   #tell(life: Life): void {
     const { hooks } = this.#options;
-    const { service, module } = this.#spec;
-    const { phase, why = '' } = life;
-    switch (phase) {
-      case 'ready':
-        this.#say(
-          'info',
-          `is ready: ${this.#declaration?.mutations.length ?? 0} mutations, ${this.#declaration?.pollers.length ?? 0} pollers (module ${module}, pid ${this.#run?.child.pid})`,
-        );
-        break;
-      case 'crashed':
-        this.#say(
-          'warn',
-          `crashed: ${why}; it starts again ${life.retryAt === life.since ? 'at once' : `in ${(((life.retryAt ?? 0) - life.since) / 1000).toFixed(1)} s`}`,
-        );
-        break;
-      case 'failed':
-        this.#say(
-          'error',
-          `failed: it crashed ${backoff.crashes} times in ${backoff.window / 60_000} minutes, at last: ${why}. Look at \`kraken service logs ${service}\`, then \`kraken service start ${service}\``,
-        );
-        break;
-      case 'rejected':
-        this.#say('error', `is rejected: ${why}`);
-        break;
-      case 'unresponsive':
-        this.#say('warn', `is killed: ${why}`);
-        return;
-      case 'stopped':
-        this.#say('info', `stopped: ${why}`);
-        break;
-      case 'starting':
-      case 'declared':
-      case 'stopping':
-        break;
-      default:
-        phase satisfies never;
-    }
-    hooks.state(service, phase as ServiceState, life.why);
+    const { service } = this.#spec;
+    const said = sentenceOf(service, life);
+    const { mutations = [], pollers = [] } = this.#declaration ?? {};
+    if (life.phase === 'ready')
+      this.#say('info', `is ready: ${mutations.length} mutations, ${pollers.length} pollers (pid ${this.#run?.child.pid})`);
+    else if (said) this.#say(said.level, said.text);
+    if (life.phase !== 'unresponsive') hooks.state(service, life.phase, life.why);
   }
 
   #say(level: 'info' | 'warn' | 'error', text: string): void {
@@ -328,12 +291,3 @@ export class Service {
 }
 
 const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** True if it came within `ms`. */
-async function within(event: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
-  const came = await Promise.race([event.then(() => true), late]);
-  clearTimeout(timer);
-  return came;
-}

@@ -3,25 +3,21 @@ import {
   CODES,
   createPeer,
   createWriter,
-  type Declaration,
   LineDecoder,
   type LineFault,
   type LineWriter,
   type Peer,
   type PeerFault,
-  PROTOCOL,
-  RpcError,
 } from '@kraken-hpc/sdk/wire';
-import type { Json, ServiceDeclaration } from '../core/declaration.ts';
-import type { Millis } from '../core/record.ts';
+import type { ServiceDeclaration } from '../core/declaration.ts';
 import type { Complaints } from './complaints.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { ModuleSession, SupervisorOptions } from './hooks.ts';
 import { errorOnWire, Incoming, readable } from './incoming.ts';
 import type { Limits } from './limits.ts';
 import type { ModuleLog } from './logs.ts';
 import { reporter } from './observe.ts';
 import { Outgoing } from './outgoing.ts';
-import { refuse } from './refuse.ts';
 import type { ServiceSpec } from './registry.ts';
 import type { Child } from './spawn.ts';
 
@@ -53,8 +49,7 @@ export class Session {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly peer: Peer<'host'>;
   #outgoing: Outgoing | undefined;
-  #heardAt: Millis;
-  #pongs = 0;
+  readonly #heartbeat: Heartbeat;
   #garbage = 0;
   #line = '';
   #closed = false;
@@ -64,7 +59,6 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { child, limits, log, hooks, complaints, spec } = options;
-    this.#heardAt = hooks.now();
     this.#decoder = new LineDecoder(limits.line);
     this.#writer = createWriter(child.stdin, {
       limit: limits.unread,
@@ -90,11 +84,20 @@ export class Session {
       },
       onFault: (fault) => this.#fault(fault),
       onLate: (late) => {
-        if (late.method === 'ping') this.#pongs += 1;
+        if (late.method === 'ping') this.#heartbeat.pong();
         this.#outgoing?.late(late);
       },
       errorOf: errorOnWire,
       maxInFlight: limits.inFlight,
+    });
+    this.#heartbeat = new Heartbeat({
+      peer: this.peer,
+      limits,
+      now: hooks.now,
+      hung: (why) => {
+        this.#end();
+        options.hung(why);
+      },
     });
     child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
     child.stdout.once('end', () => this.#unlessExiting('it closed its output'));
@@ -104,32 +107,6 @@ export class Session {
   /** Answered and open to runs. */
   get outgoing(): Outgoing | undefined {
     return this.#outgoing;
-  }
-
-  /** Sends `initialize`. Rejects with a RefusalError when starting it again would not help; with an Error when it is a crash. */
-  async initialize(config: { readonly [key: string]: Json }): Promise<Declaration> {
-    const { spec, limits, hooks } = this.#options;
-    const { host } = hooks;
-    const params = {
-      protocols: [PROTOCOL],
-      host: { name: host.name, version: host.version },
-      node: host.node,
-      service: spec.service,
-      module: spec.module,
-      config,
-      capabilities: [],
-      now: hooks.now(),
-    };
-    const bytes = Buffer.byteLength(JSON.stringify(params));
-    const no = (why: string, todo: string) => refuse(CODES.InvalidParams, spec.service, 'it cannot be initialized', why, todo);
-    if (bytes > limits.initialize)
-      throw no(`its config makes ${bytes} bytes, the limit is ${limits.initialize}`, 'Make the config smaller');
-    const answer = await this.peer.request('initialize', params, { timeoutMs: limits.start }).catch((error: RpcError) => {
-      throw handshakeError(error, no, limits.start);
-    });
-    if (answer.protocol !== PROTOCOL)
-      throw no(`it picked protocol ${answer.protocol}, this host speaks ${PROTOCOL}`, 'Upgrade the older of the two');
-    return answer.declaration;
   }
 
   /** The declaration is accepted: the module is told, may call, and can be called. */
@@ -148,7 +125,7 @@ export class Session {
       refused: (one) => this.#incoming.refused(one),
     });
     this.peer.notify('initialized', {});
-    this.#beat();
+    this.#heartbeat.start();
   }
 
   /** Asks it to end; tells it to when it has answered. The rest is the stop ladder's. */
@@ -189,7 +166,7 @@ export class Session {
 
   #read(chunk: Buffer): void {
     if (this.#closed) return;
-    this.#heardAt = this.#options.hooks.now();
+    this.#heartbeat.heard();
     for (const item of this.#decoder.push(chunk)) {
       if (typeof item !== 'string') this.#lineFault(item);
       else {
@@ -254,32 +231,6 @@ export class Session {
       this.#broke(`it wrote ${this.#garbage} lines on stdout that are no messages, at last ${what}: ${shown(line)}`);
   }
 
-  /** Silent for long, it is asked whether it is there; one timer at a time, set anew only when it has run out. */
-  #beat(): void {
-    const { limits, hooks } = this.#options;
-    const rest = limits.idle - (hooks.now() - this.#heardAt);
-    if (rest > 0) this.#after(rest, () => this.#beat());
-    else void this.#ping();
-  }
-
-  async #ping(): Promise<void> {
-    const { limits, hung } = this.#options;
-    const pongs = this.#pongs;
-    try {
-      await this.peer.request('ping', {}, { timeoutMs: limits.ping });
-    } catch (error) {
-      // If it was this process that stood still, the answer is in the pipe: it is read before anybody is blamed.
-      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
-      if (this.#closed) return;
-      if (error instanceof RpcError && error.code === CODES.DeadlineExceeded && this.#pongs === pongs) {
-        this.#end();
-        hung(`it did not answer a ping for ${limits.ping / 1000} s`);
-        return;
-      }
-    }
-    if (!this.#closed) this.#after(limits.idle, () => this.#beat());
-  }
-
   #slow(): void {
     const { stdout } = this.#options.child;
     if (this.#closed || this.#slowed) return;
@@ -304,6 +255,7 @@ export class Session {
   /** Nothing of it is read or timed any more. */
   #end(): void {
     this.#closed = true;
+    this.#heartbeat.stop();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#options.child.stdout.resume();
@@ -318,25 +270,5 @@ export class Session {
   }
 }
 
+/** A bad line as it is shown to a person. */
 const shown = (line: string): string => JSON.stringify(line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line);
-
-function handshakeError(error: RpcError, no: (why: string, todo: string) => Error, start: number): Error {
-  const data = error.data as { readonly supported?: unknown; readonly field?: unknown } | null | undefined;
-  switch (error.code) {
-    case CODES.NoCommonVersion:
-      return no(
-        `it speaks protocol ${JSON.stringify(data?.supported ?? 'unknown')}, this host speaks ${PROTOCOL}`,
-        'Upgrade the older of the two',
-      );
-    case CODES.InvalidParams:
-    case CODES.InvalidValue:
-    case CODES.Terminal:
-      return no(`it says: ${error.message}`, 'Correct the config of this service; it then starts by itself');
-    case CODES.DeadlineExceeded:
-      return new Error(`it did not answer initialize in ${start / 1000} s`);
-    default:
-      return typeof data?.field === 'string'
-        ? no(error.message, 'A defect of the module: report it to its author')
-        : new Error(error.message);
-  }
-}

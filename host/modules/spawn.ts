@@ -37,8 +37,17 @@ export function environment(start: Start, from: NodeJS.ProcessEnv): Record<strin
   return env;
 }
 
-/** Never throws for a command that cannot be run: then `pid` is 0 and `gone` says why. */
-export function spawnModule(start: Start): Child {
+/** The process, or why there is none: its directory cannot be made, the system has no processes left. */
+export function trySpawn(start: Start): Child | string {
+  try {
+    return spawnModule(start);
+  } catch (error) {
+    return `it could not be started: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** A command that cannot be run is no throw: then `pid` is 0 and `gone` says why. */
+function spawnModule(start: Start): Child {
   const [file = '', ...args] = start.command;
   if (start.cwd !== undefined) mkdirSync(start.cwd, { recursive: true, mode: 0o700 });
   const child = execa(file, args, {

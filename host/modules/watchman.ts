@@ -18,7 +18,7 @@ while read -r op group; do
 done
 [ -n "$groups" ] || exit 0
 sleep ${GRACE_SECONDS}
-for one in $groups; do kill -9 -- "-$one" 2>/dev/null; done
+for one in $groups; do kill -s KILL -- "-$one" 2>/dev/null; done
 exit 0
 `;
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observed } from '../../host/core/event.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
 import type { Limits } from '../../host/modules/limits.ts';
-import { createSupervisor, type Supervisor } from '../../host/modules/supervisor.ts';
+import { Supervisor } from '../../host/modules/supervisor.ts';
 import { type Bad, bad, commandOf, quick, quickLadder } from '../fixtures/bad/index.ts';
 
 const said = new Map<string, string[]>();
@@ -18,7 +18,7 @@ const noted = (service: string, items: readonly Observed[]): void => {
 };
 
 function supervise(limits: Partial<Limits> = {}): Supervisor {
-  return createSupervisor({
+  return new Supervisor({
     now: Date.now,
     random: () => 0,
     limits: { ...quick, ...limits },
