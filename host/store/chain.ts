@@ -49,28 +49,40 @@ export async function loadSnapshot(disk: Disk, dir: string, options: Options): P
   const needs = inspected.reduce((most, found) => Math.max(most, found.needs), 0);
   const warnings: string[] = [];
   let chosen = wholeChain(inspected, options.journalFirst);
-  const unused = inspected.filter(({ file }) => !chosen || file.seq > (chosen.at(-1)?.file.seq ?? 0));
-  const bad = inspected.filter(({ damage }) => damage.length > 0);
   if (!chosen) {
-    if (!options.acceptLoss) throw refusal(dir, bad, options.journalFirst);
+    if (!options.acceptLoss) throw refusal(dir, inspected, options.journalFirst);
     chosen = newestChain(inspected);
     for (const found of chosen) if (found.damage.length > 0) warnings.push(await patch(disk, found, options.lostDir));
     if (chosen.length === 0)
       warnings.push(
-        `${dir}: no snapshot is there; goes on with what the journal has from turn ${options.journalFirst} on, as was accepted`,
+        `${dir}: no snapshot is there; goes on with what the journal has from turn ${options.journalFirst} on, as was accepted; older changes are lost`,
       );
-  } else {
-    for (const found of new Set([...bad, ...unused])) {
-      const kept = await quarantine(disk, options.lostDir, basename(found.file.path), disk.read(found.file.path, 0, found.file.bytes));
-      disk.remove(found.file.path);
-      warnings.push(
-        `${found.file.path}: ${damageWords(found)}; the journal has everything that was in it, no change is lost. The file is kept as ${kept}`,
-      );
-    }
-    if (bad.length + unused.length > 0) await disk.syncDir(dir);
   }
+  warnings.push(...(await setAside(disk, dir, inspected, chosen, options.lostDir)));
   const chain = chosen.map(({ file }) => file);
   return { ...(await read(disk, chain)), chain, seq: chain.at(-1)?.seq ?? 0, needs, warnings };
+}
+
+/** Damaged files that are not needed, and files that follow one, leave the directory. */
+async function setAside(
+  disk: Disk,
+  dir: string,
+  inspected: readonly Inspected[],
+  chosen: readonly Inspected[],
+  lostDir: string,
+): Promise<string[]> {
+  const warnings: string[] = [];
+  const reached = chosen.at(-1)?.file.seq ?? 0;
+  for (const found of inspected) {
+    if (chosen.includes(found) || (found.damage.length === 0 && found.file.seq <= reached)) continue;
+    const kept = await quarantine(disk, lostDir, basename(found.file.path), disk.read(found.file.path, 0, found.file.bytes));
+    disk.remove(found.file.path);
+    warnings.push(
+      `${found.file.path}: ${damageWords(found)}; it is not needed, other files and the journal have what was in it. It is kept as ${kept}`,
+    );
+  }
+  if (warnings.length > 0) await disk.syncDir(dir);
+  return warnings;
 }
 
 async function read(disk: Disk, chain: readonly SnapshotFile[]): Promise<Pick<Loaded, 'engine' | 'count' | 'nodes'>> {
@@ -105,7 +117,8 @@ function newestChain(inspected: readonly Inspected[]): Inspected[] {
   return inspected.slice(Math.max(0, start)).filter(({ file }, index) => file.full === (index === 0 && start >= 0));
 }
 
-function refusal(dir: string, bad: readonly Inspected[], journalFirst: number): Error {
+function refusal(dir: string, inspected: readonly Inspected[], journalFirst: number): Error {
+  const bad = inspected.filter(({ damage }) => damage.length > 0);
   const [first] = bad;
   const reach = `the journal only goes back to turn ${journalFirst}, so it cannot be made good`;
   if (!first)

@@ -143,7 +143,7 @@ export class Journal {
     return gone;
   }
 
-  /** Ends with a durable mark, so that any damage afterwards is known to be damage. */
+  /** Begins the next segment: its name proves all turns before it, so that any damage or truncation afterwards is known as such. */
   async close(): Promise<void> {
     if (this.#closed) return;
     clearTimeout(this.#timer);
@@ -151,8 +151,11 @@ export class Journal {
       if (!this.#failed) {
         await this.flush();
         await this.#running;
-        await this.#mark();
-        await this.#file.sync();
+        if (this.#durable >= this.#newest().first) {
+          await this.#rotate();
+          await this.#file.sync();
+          await this.#options.disk.syncDir(this.#options.dir);
+        }
       }
     } finally {
       this.#closed = true;

@@ -48,7 +48,12 @@ async function live(disk: SimDisk, seen: Seen, random: () => number, turns: numb
       seen.checkpoints += 1;
       const [ids, gone] = [dirty, removed];
       [dirty, removed] = [new Set(), new Set()];
-      const done = store.checkpoint({ seq: turn.seq, engine: engineOf(state), nodes: recordsOf(state, ids), removed: [...gone].filter((id) => !state.values.has(id)) });
+      const done = store.checkpoint({
+        seq: turn.seq,
+        engine: engineOf(state),
+        nodes: recordsOf(state, ids),
+        removed: [...gone].filter((id) => !state.values.has(id)),
+      });
       void done.catch(() => {});
       if (random() < 0.3) await Promise.race([done, disk.off]);
     }
@@ -64,7 +69,9 @@ function randomTurn(seq: number, random: () => number): Turn {
   for (let count = Math.floor(random() * 3); count >= 0; count -= 1) {
     const node = nodeId(Math.floor(random() * 8));
     const common = { rev: seq, node, view: 'cfg' as const, by: 'test' };
-    changes.push(random() < 0.2 ? { ...common, path: '' } : { ...common, path: '/value', to: seq, why: 'y'.repeat(Math.floor(random() * 300)) });
+    changes.push(
+      random() < 0.2 ? { ...common, path: '' } : { ...common, path: '/value', to: seq, why: 'y'.repeat(Math.floor(random() * 300)) },
+    );
   }
   return { seq, at: START + seq, rev: seq, changes, engine: { count: seq } };
 }
@@ -74,7 +81,10 @@ function check(state: State, lastSeq: number, seen: Seen): string[] {
   if (lastSeq < seen.acknowledged) complaints.push(`turn ${seen.acknowledged} was acknowledged, ${lastSeq} is the last one found`);
   if (lastSeq > seen.appended) complaints.push(`turn ${lastSeq} was never appended, ${seen.appended} was the last`);
   const expected = lastSeq === 0 ? { values: [], count: 0 } : seen.states.get(lastSeq);
-  if (JSON.stringify(snapshotOf(state)) !== JSON.stringify(expected)) complaints.push(`the state after turn ${lastSeq} is not what it was: ${JSON.stringify(snapshotOf(state))} instead of ${JSON.stringify(expected)}`);
+  if (JSON.stringify(snapshotOf(state)) !== JSON.stringify(expected))
+    complaints.push(
+      `the state after turn ${lastSeq} is not what it was: ${JSON.stringify(snapshotOf(state))} instead of ${JSON.stringify(expected)}`,
+    );
   return complaints;
 }
 
@@ -84,8 +94,8 @@ async function lives(seed: number, faults: Faults = {}): Promise<{ complaints: s
   const seen: Seen = { states: new Map(), acknowledged: 0, appended: 0, cuts: 0, checkpoints: 0 };
   let disk = new SimDisk(seed, { ...faults, powerOffAt: 1 + Math.floor(random() * 150) });
   for (let life = 0; life < 5; life += 1) {
-    const complaints = await Promise.race([live(disk, seen, random, 10 + Math.floor(random() * 30)), disk.off.then(() => [])]).catch((error: unknown) =>
-      error instanceof PowerOff || disk.isOff ? [] : [error instanceof Error ? error.message : String(error)],
+    const complaints = await Promise.race([live(disk, seen, random, 10 + Math.floor(random() * 30)), disk.off.then(() => [])]).catch(
+      (error: unknown) => (error instanceof PowerOff || disk.isOff ? [] : [error instanceof Error ? error.message : String(error)]),
     );
     if (complaints.length > 0) return { complaints, seen };
     disk.cutPower();
@@ -95,7 +105,7 @@ async function lives(seed: number, faults: Faults = {}): Promise<{ complaints: s
   return { complaints: [], seen };
 }
 
-const SEEDS = Number(process.env.KRAKEN_SEEDS ?? 400);
+const SEEDS = Number(process.env.KRAKEN_SEEDS ?? 300);
 const FIRST = Number(process.env.KRAKEN_SEED ?? 1);
 
 test(`power loss and kill at any operation: nothing acknowledged is missing, every state found is one that was (${SEEDS} seeds, 5 lives each)`, async () => {

@@ -132,9 +132,11 @@ export class SimDisk implements Disk {
         const bytes = Buffer.concat([...chunks]);
         const failure = this.#failure();
         // A crash or a full disk may come in the middle of a write.
-        if (failure || (this.faults.powerOffAt && this.operations + 1 >= this.faults.powerOffAt)) extend(file, bytes.subarray(0, Math.floor(this.#random() * bytes.length)));
+        if (failure || (this.faults.powerOffAt && this.operations + 1 >= this.faults.powerOffAt))
+          extend(file, bytes.subarray(0, Math.floor(this.#random() * bytes.length)));
         if (failure) throw failure;
         await this.#pass();
+        if (this.#down) await never();
         extend(file, bytes);
       },
       sync: async () => {
@@ -142,9 +144,10 @@ export class SimDisk implements Disk {
         const failure = this.#failure();
         if (failure) throw failure;
         await this.#pass();
+        if (this.#down) await never();
         if (this.faults.flushFiles !== false) file.synced = Math.max(file.synced, size);
       },
-      close: () => (this.#down ? new Promise(() => {}) : Promise.resolve()),
+      close: () => (this.#down ? never() : Promise.resolve()),
     };
   }
 
@@ -177,6 +180,7 @@ export class SimDisk implements Disk {
     const dir = this.#dir(path);
     const count = dir.pending.length;
     await this.#pass();
+    if (this.#down) await never();
     if (this.faults.flushDirs === false) return;
     for (const apply of dir.pending.splice(0, count)) apply(dir.kept);
   }
@@ -203,8 +207,9 @@ export class SimDisk implements Disk {
   async #pass(): Promise<void> {
     this.operations += 1;
     if (this.faults.powerOffAt && this.operations >= this.faults.powerOffAt) this.cutPower();
-    for (let wait = Math.floor(this.#random() * 4); wait > 0 && !this.#down; wait -= 1) await new Promise((resolve) => setImmediate(resolve));
-    if (this.#down) await new Promise(() => {});
+    for (let wait = Math.floor(this.#random() * 4); wait > 0 && !this.#down; wait -= 1)
+      await new Promise((resolve) => setImmediate(resolve));
+    if (this.#down) await never();
   }
 
   #failure(): Error | undefined {
@@ -230,6 +235,10 @@ export class SimDisk implements Disk {
     if (entry?.kind !== 'dir') throw new Error(`ENOENT ${path}`);
     return entry;
   }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 function emptyDir(): Dir {
