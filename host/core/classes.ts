@@ -1,7 +1,7 @@
 /** Nodes that the same mutations apply to, in one place: what applies, what is known while, and their plans. */
+import { QUIESCE } from './contradictions.ts';
 import type { Conditions, Mutation, Path, Scalar, ServiceDeclaration } from './declaration.ts';
 import type { Graph } from './graph.ts';
-import { QUIESCE } from './graph.ts';
 import { type Fact, Knowledge, type Way } from './knowledge.ts';
 import { type Transition, transitionOf } from './planner/model.ts';
 import type { Plan } from './planner/plan.ts';
@@ -46,7 +46,7 @@ export class NodeClass {
     const inapplicable: Inapplicable[] = [];
     for (const declared of graph.mutations) {
       if (!named.has(declared.service)) continue;
-      const mutation = declared.id === QUIESCE ? { ...declared, requires: { ...quiet, ...declared.requires } } : declared;
+      const mutation = withQuiet(declared, quiet);
       const unmet = onStatics(graph, statics, mutation.requires, (seen, code) => seen !== code);
       const excluded = onStatics(graph, statics, mutation.excludes, (seen, code) => seen === code);
       if (unmet.length || excluded.length) inapplicable.push({ mutation, unmet, excluded });
@@ -59,11 +59,7 @@ export class NodeClass {
     this.mutations = applicable.filter((mutation) => !contested.has(mutation));
     this.inapplicable = inapplicable;
     this.conflicts = conflicts;
-    this.#knowledge = new Knowledge(
-      graph.variables.length,
-      waysOf(graph, serving, statics, this.mutations),
-      (index) => graph.variables[index]?.isMutable === true,
-    );
+    this.#knowledge = knowledgeOf(graph, waysOf(graph, serving, statics, this.mutations));
     this.#planner = new Planner(graph, this, this.#knowledge);
   }
 
@@ -92,17 +88,32 @@ export class NodeClass {
   }
 }
 
+/** What every mutation of the graph needs and does, for whichever nodes it is meant. */
+export function allTransitions(graph: Graph): Transition[] {
+  const quiet = quietOf(graph.services, new Set(), []);
+  const mutations = graph.mutations.map((mutation) => withQuiet(mutation, quiet));
+  const knowledge = knowledgeOf(graph, waysOf(graph, graph.services, undefined, mutations));
+  return mutations.map((mutation) => transitionOf(graph, mutation, knowledge));
+}
+
+function knowledgeOf(graph: Graph, ways: readonly Way[]): Knowledge {
+  return new Knowledge(graph.variables.length, ways, (index) => graph.variables[index]?.isMutable === true);
+}
+
+/** The core's quiesce waits for every `quiet` that applies. */
+function withQuiet(mutation: Mutation, quiet: Conditions): Mutation {
+  return mutation.id === QUIESCE ? { ...mutation, requires: { ...quiet, ...mutation.requires } } : mutation;
+}
+
+/** What is seen of what nothing mutates, by variable; absent = whatever it may be. */
+type Statics = ReadonlyMap<number, number> | undefined;
+
 /** The conditions on paths that nothing mutates for which `fails` says so. */
-function onStatics(
-  graph: Graph,
-  statics: ReadonlyMap<number, number>,
-  conditions: Conditions,
-  fails: (seen: number, code: number) => boolean,
-): Fact[] {
+function onStatics(graph: Graph, statics: Statics, conditions: Conditions, fails: (seen: number, code: number) => boolean): Fact[] {
   const failing: Fact[] = [];
   for (const [path, value] of Object.entries(conditions)) {
     const variable = graph.variable(path);
-    if (!variable || variable.isMutable) continue;
+    if (!variable || variable.isMutable || !statics) continue;
     const code = variable.code(value);
     if (fails(statics.get(variable.index) ?? 0, code)) failing.push({ variable: variable.index, code });
   }
@@ -150,12 +161,7 @@ function contestedIn(mutations: readonly Mutation[], conflicts: string[]): Set<M
 }
 
 /** The ways to come to know something that apply to this class: their conditions on what nothing mutates hold. */
-function waysOf(
-  graph: Graph,
-  serving: readonly ServiceDeclaration[],
-  statics: ReadonlyMap<number, number>,
-  mutations: readonly Mutation[],
-): Way[] {
+function waysOf(graph: Graph, serving: readonly ServiceDeclaration[], statics: Statics, mutations: readonly Mutation[]): Way[] {
   const facts = (conditions: Conditions): Fact[] =>
     Object.entries(conditions).flatMap(([path, value]) => {
       const variable = graph.variable(path);

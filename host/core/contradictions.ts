@@ -8,6 +8,9 @@ export interface Contradiction {
   readonly text: string;
 }
 
+/** The id of the core's barrier before a power-off, which waits for every `quiet` that applies to the node. */
+export const QUIESCE = 'core/quiesce';
+
 /** Costs beyond these could not be added exactly. */
 const CHEAPEST = 0.001;
 const DEAREST = 1_000_000;
@@ -48,7 +51,12 @@ export function withoutContradictions(services: readonly ServiceDeclaration[], v
     for (const service of accepted)
       for (const variable of service.variables) declared.set(variable.path, declared.get(variable.path) ?? variable);
     const sound = accepted.filter((service) => {
-      const texts = [...faultsOf(service, declared), ...tooWeak(service, accepted), ...noWayOut(service, accepted, declared)];
+      const texts = [
+        ...faultsOf(service, declared),
+        ...tooWeak(service, accepted),
+        ...neverQuiet(service, accepted),
+        ...noWayOut(service, accepted, declared),
+      ];
       refuse(refused, service, texts);
       return texts.length === 0;
     });
@@ -187,6 +195,20 @@ function tooWeak(service: ServiceDeclaration, accepted: readonly ServiceDeclarat
     }
   }
   return texts;
+}
+
+/** A `quiet` on what the barrier itself changes: it would never open. */
+function neverQuiet(service: ServiceDeclaration, accepted: readonly ServiceDeclaration[]): string[] {
+  const barriers = accepted.flatMap((other) => other.mutations.filter((mutation) => mutation.id === QUIESCE));
+  return barriers.flatMap(({ mutates }) =>
+    Object.entries(service.quiet).flatMap(([path, value]) =>
+      path in mutates
+        ? [
+            `service ${service.service} wants ${path} quiet at ${show(value)}, but ${QUIESCE} itself mutates ${path}; name a path of the module's own`,
+          ]
+        : [],
+    ),
+  );
 }
 
 /** failTo values in which a node would be stuck for ever. The core's own are exempt: what leads out of them comes with the power plugins. */

@@ -1,7 +1,8 @@
 /** The mutation graph of a class of nodes, for people: what can be reached, where the node is, and where it goes. */
 import type { GraphView } from './answers.ts';
-import type { NodeClass } from './classes.ts';
+import { allTransitions, type NodeClass } from './classes.ts';
 import type { Path, Scalar } from './declaration.ts';
+import type { Graph } from './graph.ts';
 import type { Transition } from './planner/model.ts';
 import type { Plan } from './planner/plan.ts';
 
@@ -16,15 +17,22 @@ type Edge = GraphView['edges'][number];
  * A state is named by what is known in it (`physState=POWER_ON runState=SYNC`), so that its id outlives plugins and restarts.
  */
 export function graphView(cls: NodeClass, view: Uint16Array, plan: Plan): GraphView {
-  const drawing = new Drawing(cls);
+  const drawing = new Drawing(cls.graph, cls.transitions);
   const way = drawing.walk(view, plan);
   drawing.spread(view);
   drawing.spread(new Uint16Array(view.length));
   return drawing.marked(way);
 }
 
+/** What any node could come to from nothing known, by the mutations of all services. */
+export function wholeGraphView(graph: Graph): GraphView {
+  const drawing = new Drawing(graph, allTransitions(graph));
+  drawing.spread(new Uint16Array(graph.variables.length));
+  return drawing.marked({ states: [], edges: [] });
+}
+
 class Drawing {
-  readonly #cls: NodeClass;
+  readonly #graph: Graph;
   readonly #transitions: ReadonlyMap<string, Transition>;
   /** The variables that are drawn: those that the class's mutations name. */
   readonly #variables: readonly number[];
@@ -32,10 +40,10 @@ class Drawing {
   readonly #edges = new Map<string, { from: string; to: string; mutation: string }>();
   #truncated = false;
 
-  constructor(cls: NodeClass) {
-    this.#cls = cls;
-    this.#transitions = new Map(cls.transitions.map((transition) => [transition.mutation.id, transition]));
-    const named = cls.transitions.flatMap(({ pre, neg, eff }) => [...pre, ...neg, ...eff].map((fact) => fact.variable));
+  constructor(graph: Graph, transitions: readonly Transition[]) {
+    this.#graph = graph;
+    this.#transitions = new Map(transitions.map((transition) => [transition.mutation.id, transition]));
+    const named = transitions.flatMap(({ pre, neg, eff }) => [...pre, ...neg, ...eff].map((fact) => fact.variable));
     this.#variables = [...new Set(named)].sort((a, b) => a - b);
   }
 
@@ -44,7 +52,7 @@ class Drawing {
     const states = [this.#add(view) ?? ''];
     const edges: string[] = [];
     let state = view;
-    for (const { mutation } of plan.kind === 'plan' ? plan.steps : []) {
+    for (const { mutation } of plan.kind === 'plan' ? plan.steps : plan.rest.steps) {
       const transition = this.#transitions.get(mutation.id);
       if (!transition) break;
       const next = after(state, transition);
@@ -119,11 +127,11 @@ class Drawing {
   }
 
   #pathOf(variable: number): Path {
-    return this.#cls.graph.variables[variable]?.path ?? '';
+    return this.#graph.variables[variable]?.path ?? '';
   }
 
   #valueOf(variable: number, state: Uint16Array): Scalar | undefined {
-    return this.#cls.graph.variables[variable]?.value(state[variable] ?? 0);
+    return this.#graph.variables[variable]?.value(state[variable] ?? 0);
   }
 }
 

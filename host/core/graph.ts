@@ -7,9 +7,6 @@ import { covers } from './pointer.ts';
 /** The code of every value that nothing in the graph names, where values are not interned one by one. */
 const OTHER = 0xffff;
 
-/** The id of the core's barrier before a power-off, which waits for every `quiet` that applies to the node. */
-export const QUIESCE = 'core/quiesce';
-
 /** One path that the graph names, with small numbers for its values. */
 export class GraphVariable {
   readonly index: number;

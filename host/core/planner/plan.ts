@@ -29,6 +29,8 @@ export interface Blocked {
   readonly moot: readonly number[];
   /** At least one for every goal that is blocked (`goal`: its variable). */
   readonly reasons: readonly Blocker[];
+  /** The plan for the goals that are neither moot nor blocked: what can be done is not kept back by what cannot. */
+  readonly rest: Steps;
 }
 
 export type Plan = Steps | Blocked;

@@ -2,7 +2,7 @@
 import type { NodeClass } from '../classes.ts';
 import type { Graph } from '../graph.ts';
 import type { Knowledge } from '../knowledge.ts';
-import { whyExhausted, whyUnreachable } from './blockers.ts';
+import { type Scene, whyExhausted, whyUnreachable } from './blockers.ts';
 import { type Action, type Atom, COST_UNIT, Model } from './model.ts';
 import { ordered, type Touches } from './order.ts';
 import type { Blocker, Branch, Plan, PlanStep, Steps } from './plan.ts';
@@ -53,50 +53,23 @@ export class Planner {
 
   #make(view: Uint16Array, goal: Uint16Array): Plan {
     this.#model ??= new Model(this.#class.transitions);
-    const model = this.#model;
     const moot = this.#knowledge.moot(goal);
-    const state = model.stateOf(view);
-    const reach = new Reach(model, state);
-    const scene = { graph: this.#graph, cls: this.#class, model, view, reach };
-    const goals: Atom[] = [];
+    const left = goal.slice();
+    for (const variable of moot) left[variable] = 0;
+    const reach = new Reach(this.#model, this.#model.stateOf(view));
+    const scene = { graph: this.#graph, cls: this.#class, model: this.#model, view, reach };
     const reasons: Blocker[] = [];
-    for (let index = 0; index < goal.length; index++) {
-      const code = goal[index] ?? 0;
-      if (code === 0 || moot.includes(index)) continue;
-      const variable = model.local(index);
-      const atom = { variable: variable ?? 0, value: model.valueOf(index, code) };
-      const isMet = view[index] === code;
-      if (!isMet && (atom.value === 0 || !reach.has(atom))) reasons.push(...whyUnreachable(scene, index, code));
-      else if (variable !== undefined) goals.push(atom);
-    }
-    const actions: Action[] = [];
-    let cost = 0;
-    for (const task of tasksOf(model, state, goals, reach)) {
-      const found = search(starOf(task));
-      switch (found.kind) {
-        case 'found':
-          actions.push(...found.actions);
-          cost += found.cost;
-          break;
-        case 'none':
-          reasons.push(...whyExhausted(scene, task));
-          break;
-        case 'tooLarge':
-          for (const atom of task.goals)
-            reasons.push({ kind: 'tooLarge', goal: model.variables[atom.variable] ?? 0, expanded: found.expanded });
-          break;
-        default:
-          found satisfies never;
+    for (;;) {
+      const found = solve(scene, left);
+      if (found.blockers.length === 0) {
+        const steps = ordered(this.#graph, found.actions, (action) => this.#touchesOf(scene.model, action));
+        const seen = view.slice();
+        const plan = new LazySteps(steps, found.cost / COST_UNIT, moot, (plan) => this.#branches(plan, seen, left));
+        return reasons.length === 0 ? plan : { kind: 'blocked', moot, reasons, rest: plan };
       }
+      reasons.push(...found.blockers);
+      for (const blocker of found.blockers) left[blocker.goal] = 0;
     }
-    if (reasons.length) return { kind: 'blocked', moot, reasons };
-    const steps = ordered(
-      this.#graph,
-      actions.map((action) => model.actions[action.index] ?? action),
-      (action) => this.#touchesOf(model, action),
-    );
-    const [seen, wanted] = [view.slice(), goal.slice()];
-    return new LazySteps(steps, cost / COST_UNIT, moot, (plan) => this.#branches(plan, seen, wanted));
   }
 
   /** What a step changes or could fail to, and what it relies on: its conditions, and what its own change is known by. */
@@ -134,6 +107,50 @@ export class Planner {
     }
     return branches;
   }
+}
+
+interface Solved {
+  readonly actions: readonly Action[];
+  readonly cost: number;
+  /** One at least for every goal that is found to be blocked; none = the actions lead to all goals. */
+  readonly blockers: readonly Blocker[];
+}
+
+/** The cheapest actions from the scene's view to these goals, each part that shares nothing with the others by itself. */
+function solve(scene: Scene, goal: Uint16Array): Solved {
+  const { model, view, reach } = scene;
+  const goals: Atom[] = [];
+  const blockers: Blocker[] = [];
+  for (let index = 0; index < goal.length; index++) {
+    const code = goal[index] ?? 0;
+    if (code === 0) continue;
+    const variable = model.local(index);
+    const atom = { variable: variable ?? 0, value: model.valueOf(index, code) };
+    if (view[index] !== code && (atom.value === 0 || !reach.has(atom))) blockers.push(...whyUnreachable(scene, index, code));
+    else if (variable !== undefined) goals.push(atom);
+  }
+  const actions: Action[] = [];
+  let cost = 0;
+  for (const task of tasksOf(model, model.stateOf(view), goals, reach)) {
+    const found = search(starOf(task));
+    switch (found.kind) {
+      case 'found':
+        actions.push(...found.actions.map(({ index }) => model.actions[index] as Action));
+        cost += found.cost;
+        break;
+      case 'none':
+        blockers.push(...whyExhausted(scene, task));
+        break;
+      case 'tooLarge':
+        for (const { variable } of task.goals) {
+          blockers.push({ kind: 'tooLarge', goal: model.variables[variable] ?? 0, expanded: found.expanded });
+        }
+        break;
+      default:
+        found satisfies never;
+    }
+  }
+  return { actions, cost, blockers };
 }
 
 /** A plan whose branches are worked out when somebody reads them: asks upon asks would make a tree of plans. */
