@@ -8,8 +8,6 @@ export class Complaints {
   readonly #now: () => Millis;
   readonly #say: (sentence: string) => void;
   readonly #kinds = new Map<string, { at: Millis; silent: number }>();
-  /** How many there were, said or not. */
-  total = 0;
 
   constructor(now: () => Millis, say: (sentence: string) => void) {
     this.#now = now;
@@ -17,7 +15,6 @@ export class Complaints {
   }
 
   complain(kind: string, sentence: string): void {
-    this.total += 1;
     const now = this.#now();
     const known = this.#kinds.get(kind);
     if (known && now - known.at < QUIET) {

@@ -10,7 +10,8 @@ import type { Json } from '../core/declaration.ts';
 import { refuse } from './refuse.ts';
 import { isObject } from './variables.ts';
 
-export const REDACTED = '***';
+const REDACTED = '***';
+const UNKNOWN_KEY = "is no key of this module's config";
 const LARGEST_FILE = 64 * 1024;
 /** Shorter ones are in every second line of text; taking them out would hide nothing and spoil the log. */
 const SHORTEST_SCRUBBED = 4;
@@ -74,14 +75,18 @@ function fromEnvironment(service: string, at: string, name: string): string {
   );
 }
 
-/** Checks the config against `declaration.config`, a schema by key; returns every string in it that is secret. */
+/** Checks the config against `declaration.config`, a schema by key; returns every string in it that is secret. ajv is loaded when there is something to check. */
 export async function checkConfig(service: string, schemas: Json | undefined, resolved: Resolved): Promise<readonly string[]> {
   const properties = isObject(schemas) ? schemas : {};
   const required = Object.keys(properties).filter((key) => {
     const schema = properties[key];
     return isObject(schema) && schema.default === undefined && schema['x-optional'] !== true;
   });
-  const problems = await validate(service, { type: 'object', properties, required, additionalProperties: false }, resolved.config);
+  const keys = Object.keys(resolved.config);
+  const problems =
+    Object.keys(properties).length === 0
+      ? keys.map((key) => `/${key} ${UNKNOWN_KEY}`)
+      : await validate(service, { type: 'object', properties, required, additionalProperties: false }, resolved.config);
   const secrets = new Map<string, Json>();
   for (const [key, schema] of Object.entries(properties)) findSecrets(`/${key}`, schema, resolved.config[key], secrets);
   for (const at of resolved.references) {
@@ -122,8 +127,7 @@ async function validate(service: string, schema: { readonly [key: string]: Json 
 /** Names the key and the rule, never the value, which may be secret. */
 function problemText(error: ErrorObject): string {
   const params: Record<string, unknown> = error.params;
-  if (error.keyword === 'additionalProperties')
-    return `${error.instancePath}/${params.additionalProperty} is no key of this module's config`;
+  if (error.keyword === 'additionalProperties') return `${error.instancePath}/${params.additionalProperty} ${UNKNOWN_KEY}`;
   if (error.keyword === 'required') return `${error.instancePath}/${params.missingProperty} is missing`;
   if (error.keyword === 'enum') return `${error.instancePath} must be one of ${JSON.stringify(params.allowedValues)}`;
   return `${error.instancePath} ${error.message ?? error.keyword}`;

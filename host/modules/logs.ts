@@ -61,10 +61,6 @@ export class ModuleLog {
     return line.length > 200 ? `${line.slice(0, 200)}…` : line;
   }
 
-  get droppedLines(): number {
-    return this.#dropped.lines;
-  }
-
   tail(count: number): readonly string[] {
     const all = [...this.#lines.slice(this.#first), ...this.#lines.slice(0, this.#first)];
     return count >= all.length ? all : all.slice(all.length - Math.max(0, count));

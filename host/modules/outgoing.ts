@@ -23,6 +23,8 @@ export interface OutgoingOptions {
   readonly reporter: Reporter;
   readonly complaints: Complaints;
   now(): Millis;
+  /** Takes the secrets out of what goes to the history and to people. */
+  scrub(text: string): string;
   late(items: readonly Observed[]): void;
   refused(one: Refused): void;
 }
@@ -121,7 +123,7 @@ export class Outgoing {
       if (!(error instanceof RpcError)) throw error;
       if (error.code === CODES.DeadlineExceeded) this.#remember(sent.id, { name, nodes, at: this.#options.now() });
       if (LOST.includes(error.code)) return { observed: [], failed: [], lost: failure(error.code, lostText(name, error, timeoutMs)) };
-      const told = failed(error);
+      const told = this.#clean(failureOf(error));
       return { observed: [], failed: nodes.map((node) => ({ node: node.id, error: told })) };
     }
   }
@@ -134,7 +136,12 @@ export class Outgoing {
     const failures = checkFailed(given.failed, reporter, asked);
     for (const one of observed.refused) tell(one);
     for (const one of failures.refused) tell(one);
-    return { observed: observed.good, failed: failures.good };
+    return { observed: observed.good, failed: failures.good.map(({ node, error }) => ({ node, error: this.#clean(error) })) };
+  }
+
+  #clean(error: Failure): Failure {
+    const message = this.#options.scrub(error.message);
+    return message === error.message ? error : { ...error, message };
   }
 
   #remember(id: number, call: GivenUp): void {
@@ -167,7 +174,7 @@ function lostText(name: string, error: RpcError, timeoutMs: number): string {
   return `${name}: ${error.message.replace(/^(?:mutation|poller)\/run: /, '')}`;
 }
 
-function failed(error: RpcError): Failure {
+function failureOf(error: RpcError): Failure {
   const after: Json | undefined = isObject(error.data) ? error.data.retryAfter : undefined;
   return typeof after === 'number'
     ? { code: error.code, message: error.message, retryAfter: after }

@@ -170,9 +170,10 @@ export class Service {
       });
   }
 
-  #happen(event: LifeEvent): void {
+  #happen(happened: LifeEvent): void {
     const { hooks } = this.#options;
     const before = this.#life;
+    const event = 'why' in happened ? { ...happened, why: this.#scrub(happened.why) } : happened;
     const { life, act } = next(before, event, hooks.now(), hooks.random());
     this.#life = life;
     if (life.phase !== 'crashed') clearTimeout(this.#retry);
@@ -223,6 +224,7 @@ export class Service {
       hooks,
       log: this.log,
       complaints: this.#complaints,
+      scrub: (text) => this.#scrub(text),
       child,
       broke: (why) => mine({ type: 'broke', why }),
       hung: (why) => mine({ type: 'hung', why }),

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly log: ModuleLog;
   readonly complaints: Complaints;
   readonly child: Child;
+  /** Takes the secrets out of a text. */
+  scrub(text: string): string;
   /** It broke a rule or a limit: it must go. */
   broke(why: string): void;
   hung(why: string): void;
@@ -111,7 +113,7 @@ export class Session {
 
   /** The declaration is accepted: the module is told, may call, and can be called. */
   open(declaration: ServiceDeclaration): void {
-    const { spec, limits, hooks, complaints } = this.#options;
+    const { spec, limits, hooks, complaints, scrub } = this.#options;
     this.#paths = readable(declaration);
     this.#incoming.open(declaration);
     this.#outgoing = new Outgoing({
@@ -120,6 +122,7 @@ export class Session {
       peer: this.peer,
       reporter: reporter(declaration),
       complaints,
+      scrub,
       now: hooks.now,
       late: (items) => hooks.late(spec.service, items),
       refused: (one) => this.#incoming.refused(one),

@@ -51,11 +51,11 @@ export class Supervisor {
     await found.ready();
   }
 
-  async stop(service: string, why: string): Promise<void> {
+  async stop(service: string, why = 'an operator stopped it'): Promise<void> {
     await this.#find(service).service.stop(why);
   }
 
-  async restart(service: string, why: string): Promise<void> {
+  async restart(service: string, why = 'an operator restarts it'): Promise<void> {
     const found = this.#find(service).service;
     found.restart(why);
     await found.ready();

@@ -1,11 +1,15 @@
 /** What bounds a module: its log, how often it is complained of, how fast it may report, what fits in one request. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { rpcError } from '@kraken-hpc/sdk/wire';
 import fc from 'fast-check';
 import type { TaskNode } from '../../host/core/effect.ts';
 import { split } from '../../host/modules/batch.ts';
 import { Bucket } from '../../host/modules/bucket.ts';
 import { Complaints } from '../../host/modules/complaints.ts';
+import { FloodGate } from '../../host/modules/flood.ts';
+import { Heartbeat } from '../../host/modules/heartbeat.ts';
+import { defaultLimits } from '../../host/modules/limits.ts';
 import { ModuleLog } from '../../host/modules/logs.ts';
 import { needOf } from '../../host/modules/permissions.ts';
 
@@ -45,7 +49,6 @@ test('over its bytes a second a log is dropped, and says how much', () => {
   made.chunk(`${'z'.repeat(9)}\n`.repeat(100));
   made.chunk('lost 1\nlost 2\n');
   made.chunk('q'.repeat(5000));
-  assert.equal(made.droppedLines, 3);
   clock.now = 2000;
   made.line('again');
   assert.deepEqual(lines().slice(-2), [
@@ -76,7 +79,6 @@ test('one kind of complaint is said once in 10 s, then with how many there were'
   now = 10_000;
   complaints.complain('a', 'a5');
   assert.deepEqual(said, ['a0', 'b', 'a5 (and 4 more of this kind)']);
-  assert.equal(complaints.total, 7);
 });
 
 test('a bucket lets through no more than its rate and one bucket', () => {
@@ -146,4 +148,65 @@ test('which method needs what', () => {
     initialize: 'unknown',
   };
   for (const [method, need] of Object.entries(cases)) assert.equal(needOf(method), need, method);
+});
+
+test('a flood: so many a second, so many waiting, and no longer than it is tolerated', () => {
+  const gate = new FloodGate({ ...defaultLimits, eventsPerSecond: 100, eventsQueued: 120, floodTolerated: 3000 }, 0);
+  const enter = (count: number, now: number): string => {
+    try {
+      gate.enter(count, now);
+      return 'in';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const tooFast = 'more than 100 observations a second';
+  assert.equal(enter(100, 0), 'in');
+  assert.equal(enter(10, 0), tooFast);
+  assert.equal(enter(10, 100), 'in');
+  assert.equal(enter(50, 1000), '110 observations wait for the engine, the limit is 120');
+  gate.leave(110);
+  assert.equal(enter(80, 1000), 'in');
+  assert.equal(gate.tooLong(1000), undefined);
+  gate.leave(80);
+  const passed: number[] = [];
+  for (let now = 10_000; now <= 13_500; now += 500) {
+    if (enter(100, now) !== 'in') continue;
+    passed.push(now);
+    gate.leave(100);
+  }
+  assert.deepEqual(passed, [10_000, 11_000, 12_000, 13_000]);
+  assert.equal(gate.tooLong(13_499), undefined);
+  assert.equal(gate.tooLong(13_500), 'it went on sending too many observations for 3 s after it was told (400 refused)');
+  assert.equal(gate.tooLong(14_501), undefined);
+  assert.equal(enter(1, 16_000), 'in');
+});
+
+/** What comes of a ping: `pong` says when the late answer is read, after the deadline has passed. */
+async function pinged(answer: 'answered' | 'deadline' | 'gone', late: boolean): Promise<string[]> {
+  const hung: string[] = [];
+  const beat: Heartbeat = new Heartbeat({
+    limits: { idle: 5, ping: 5 },
+    now: Date.now,
+    hung: (why) => hung.push(why),
+    peer: {
+      request: async () => {
+        if (late) setImmediate(() => beat.pong());
+        if (answer === 'deadline') throw rpcError('DeadlineExceeded', 'ping');
+        if (answer === 'gone') throw rpcError('Disconnected', 'ping');
+        return {} as never;
+      },
+    },
+  });
+  beat.start();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  beat.stop();
+  return hung;
+}
+
+test('an unanswered ping ends a module, unless it was this process that stood still', async () => {
+  assert.deepEqual(await pinged('answered', false), []);
+  assert.deepEqual((await pinged('deadline', false)).at(0), 'it did not answer a ping for 0.005 s');
+  assert.deepEqual(await pinged('deadline', true), []);
+  assert.deepEqual(await pinged('gone', false), []);
 });

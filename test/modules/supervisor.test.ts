@@ -125,7 +125,7 @@ test('some nodes of a run are given up, then the rest of it; a probe is answered
   const whole = supervisor.run({ service: 'tool', mutation: 'wait', deadline: soon(), nodes: nodes(3) }, 6);
   supervisor.cancel('tool', 6, ['n0', 'n1', 'n2'], 'frozen');
   assert.equal((await whole).lost?.code, -32021);
-  assert.deepEqual([await supervisor.probe('tool', 'n1', 2000), await supervisor.probe('tool', 'dead', 2000)], [true, false]);
+  assert.deepEqual([await supervisor.probe('tool', 'n1', 2000), await supervisor.probe('tool', 'dead', 200)], [true, false]);
 });
 
 const CALLS: readonly [permissions: readonly string[], method: string, params: Json, answer: string][] = [
@@ -267,6 +267,30 @@ test('what cannot be started says why', async () => {
   writeFileSync(join(dir, 'file'), '');
   assert.match(await why({ cwd: join(dir, 'file', 'sub') }), /^it could not be started: ENOTDIR/);
   assert.match(await why({ config: { x: { file: '/nowhere/secret' } } }), /the file \/nowhere\/secret cannot be read \(ENOENT\)/);
+});
+
+test('more requests than may be in flight are refused; what does not read is killed; a config over its limit is not sent', async () => {
+  const { supervisor, log, start } = make({
+    limits: { inFlight: 20, unread: 1 << 20, initialize: 4096 },
+    handle: () => new Promise(() => {}),
+  });
+  await start();
+  assert.match(await tell(supervisor, 'many'), /^10 of 30 refused: -32017 .*20 requests in flight, the limit is 20$/);
+  await tell(supervisor, 'deaf');
+  const lost = await supervisor.run({ service: 'tool', mutation: 'on', deadline: soon(), nodes: nodes(300, 10_000) }, 1);
+  assert.equal(lost.lost?.code, -32025);
+  await until('it is to be said', () =>
+    log.some((line) => /crashed: it does not read its input: \d+ bytes wait for it, the limit is 1048576/.test(line)),
+  );
+  supervisor.start({ ...specOf(), config: { greeting: 'x'.repeat(5000) } });
+  await assert.rejects(supervisor.ready('tool'), /its config makes \d+ bytes, the limit is 4096/);
+});
+
+test('a secret in the words of a module does not get to the engine', async () => {
+  const { supervisor, start } = make();
+  const config = { password: 'hunter22', greeting: 'my password is hunter22' };
+  await start({ command: [...commandOf('tool'), 'with-password'], config });
+  assert.equal(await tell(supervisor, 'config'), '{"password":"***","greeting":"my password is ***"}');
 });
 
 test('killed with -9 it is back in under a second; stopped, nothing is left', async () => {
