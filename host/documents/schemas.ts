@@ -1,15 +1,12 @@
 /** Checks documents against everything that is declared, with one compiled validator that is made when it is first needed. */
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import ajvFormats from 'ajv-formats';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Json, Path, Variable } from '../core/declaration.ts';
 import { type Doc, get, isObject, parsePath, sameJson } from '../core/pointer.ts';
 import { variablesOf } from '../core/variables.ts';
+import { newAjv, withoutBranches } from './ajv.ts';
 import { CORE_MEMBERS, CORE_SCHEMA, type Declared, DeclaredSchemas, OTHER, type SchemaDeclaration } from './declared.ts';
 import { checkLimits } from './limits.ts';
 import { pathOf, problemOf, refuseFor } from './problem.ts';
-
-/** Annotations beside JSON Schema's own words; `x-never-wanted` is a rule. */
-const ANNOTATIONS = ['x-means', 'x-terminal', 'x-secret', 'x-optional', 'x-type', 'x-name', 'x-original'];
 
 /** An extension, or any other member that modules brought in. */
 export interface Member {
@@ -102,19 +99,6 @@ export class Schemas {
   }
 }
 
-function newAjv(): Ajv2020 {
-  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true, verbose: true });
-  ajvFormats.default(ajv);
-  ajv.addVocabulary(ANNOTATIONS);
-  ajv.addKeyword({
-    keyword: 'x-never-wanted',
-    schemaType: 'array',
-    validate: (never: Json[], value: Json) => !never.includes(value),
-    errors: false,
-  });
-  return ajv;
-}
-
 /** One schema of the whole document: the core's members, the extensions, and objects down to each path of a module's `state`. */
 function compileWhole(declared: Iterable<Declared>): ValidateFunction {
   const ajv = newAjv();
@@ -157,13 +141,6 @@ function nameless(schema: Doc): { [key: string]: Json } {
 
 function withDefinitions(schema: Doc, root: Doc): Doc {
   return { ...schema, $defs: root['$defs'] as Json };
-}
-
-/** Where none of several forms fits, ajv reports each of them; the one sentence about all is enough. */
-function withoutBranches(errors: readonly ErrorObject[]): readonly ErrorObject[] {
-  const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf').map((error) => error.instancePath);
-  if (choices.length === 0) return errors;
-  return errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf' || !choices.includes(error.instancePath));
 }
 
 function isUnchanged(error: ErrorObject, doc: Doc, stored: Doc): boolean {

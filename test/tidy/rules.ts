@@ -44,14 +44,13 @@ const syntax: Rule = () => {
   );
   const report = JSON.parse(stdout) as { diagnostics: { category: string; location: { path: string } }[] };
   const found = report.diagnostics.map(({ category, location }) => ({ rule: category.split('/').at(-1), path: location.path }));
-  return [
-    ...new Set(
-      found
-        .filter(({ path, rule }) => !(isTest(path) && rule === 'noExcessiveLinesPerFunction'))
-        .map(({ path, rule }) => `${path} ${rule}`),
-    ),
-  ];
+  return [...new Set(found.filter(({ path, rule }) => !isExempt(path, rule)).map(({ path, rule }) => `${path} ${rule}`))];
 };
+
+/** A test tells its story in one go, and the wire knows no types before it has checked them. */
+function isExempt(path: string, rule: string | undefined): boolean {
+  return (rule === 'noExcessiveLinesPerFunction' && isTest(path)) || (rule === 'noExplicitAny' && path.startsWith('sdk/wire/'));
+}
 
 /** A type that only its own file names is not dead where that file uses it: it is the name of what another export takes or gives. */
 const deadExports: Rule = () => {
