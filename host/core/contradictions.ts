@@ -45,8 +45,7 @@ export function withoutContradictions(services: readonly ServiceDeclaration[], v
     }
     if (!doubled || !refused.some((other) => other.service === service.service)) refuse(refused, service, texts);
   }
-  for (let before = -1; before !== accepted.length; ) {
-    before = accepted.length;
+  for (;;) {
     const declared = new Map([...base].map(([path, { variable }]) => [path, variable]));
     for (const service of accepted)
       for (const variable of service.variables) declared.set(variable.path, declared.get(variable.path) ?? variable);
@@ -60,10 +59,9 @@ export function withoutContradictions(services: readonly ServiceDeclaration[], v
       refuse(refused, service, texts);
       return texts.length === 0;
     });
+    if (sound.length === accepted.length) return { accepted, declared, refused: refused.sort(byServiceAndText) };
     accepted = sound;
-    if (before === accepted.length) return { accepted, declared, refused };
   }
-  return { accepted, declared: new Map(), refused };
 }
 
 /** The core first, then by name. */
@@ -74,6 +72,11 @@ function inOrder(a: ServiceDeclaration, b: ServiceDeclaration): number {
 
 function refuse(refused: Contradiction[], { service }: ServiceDeclaration, texts: readonly string[]): void {
   for (const text of texts) refused.push({ service, text });
+}
+
+function byServiceAndText(a: Contradiction, b: Contradiction): number {
+  const [one, other] = [`${a.service} ${a.text}`, `${b.service} ${b.text}`];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** A path that somebody else has declared to be something else. */

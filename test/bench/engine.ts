@@ -2,10 +2,11 @@
  * The planner's figures: loading declarations into a graph, plans for new and for seen situations, and graphs of k modules that
  * share nothing (independent 4-state dimensions) or only runState SYNC, as real ones do.
  */
+import { CORE } from '../../host/core/core-service.ts';
 import type { ServiceDeclaration, Variable } from '../../host/core/declaration.ts';
 import { buildGraph, type Graph } from '../../host/core/graph.ts';
 import type { Plan } from '../../host/core/planner/plan.ts';
-import { CORE, discovery, IPMI, LAYERCAKE, mutation, PXE, service, VARIABLES, variable } from '../core/layercake.ts';
+import { discovery, IPMI, LAYERCAKE, mutation, PXE, service, VARIABLES, variable } from '../core/layercake.ts';
 
 type State = Readonly<Record<string, string>>;
 type Planned = (view: State, goal: State) => Plan;

@@ -2,6 +2,7 @@
  * The bundled plugins' declarations as 6-layercake.md has them, in the core's form: ipmi power, pxe, the core's own, images.
  * Limits are those of 2-engine.md. Every test that needs a realistic graph starts from these.
  */
+import { CORE } from '../../host/core/core-service.ts';
 import type { Mutation, Path, Poller, Scalar, ServiceDeclaration, Variable } from '../../host/core/declaration.ts';
 
 const SECOND = 1000;
@@ -55,18 +56,6 @@ export function discovery(
   const [owner = '', name = ''] = id.split('/');
   return { id, service: owner, name, discovers, requires };
 }
-
-export const CORE = service('core', {
-  mutations: [
-    mutation(
-      'core/sync',
-      { '/runState': ['INIT', 'SYNC'] },
-      { requires: { '/physState': 'POWER_ON' }, timeout: 5 * MINUTE, failTo: { '/physState': 'PHYS_HANG' } },
-    ),
-    mutation('core/quiesce', { '/runState': ['SYNC', 'INIT'] }, { context: 'self' }),
-  ],
-  discoveries: [discovery('core/physState', ['/physState']), discovery('core/runState', ['/runState'], { '/physState': 'POWER_ON' })],
-});
 
 /** A power plugin for the nodes of one platform. */
 export function power(name: string, platform = name): ServiceDeclaration {
