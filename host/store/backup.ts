@@ -75,6 +75,10 @@ export async function writeBackup(disk: Disk, file: string, source: Source): Pro
   let revision = 0;
   const frames = function* () {
     for (const frame of chained(survivingFrames(disk, source.chain, survivors), tailFrames(disk, source, seq))) {
+      if (!frame) {
+        yield undefined;
+        continue;
+      }
       if (frame.kind === 'engine' || frame.kind === 'turn') revision = (JSON.parse(frameText(frame)) as { rev: Revision }).rev;
       hash.update(frame.bytes);
       yield frame.bytes;
@@ -108,7 +112,7 @@ export async function restoreInto(dir: string, file: string, disk: Disk = nodeDi
   }
 }
 
-function* chained<T>(...parts: Iterable<T>[]): Generator<T> {
+function* chained(...parts: Iterable<Frame | undefined>[]): Generator<Frame | undefined> {
   for (const part of parts) yield* part;
 }
 

@@ -89,7 +89,7 @@ async function read(disk: Disk, chain: readonly SnapshotFile[]): Promise<Pick<Lo
   const survivors = await findSurvivors(disk, chain, () => undefined);
   const engine = survivors.engine ? (JSON.parse(frameText(frameAtPlace(disk, survivors.engine))) as EngineRecord) : undefined;
   const nodes = function* () {
-    for (const frame of survivingFrames(disk, chain, survivors)) if (frame.kind === 'node') yield nodeRecord(frame);
+    for (const frame of survivingFrames(disk, chain, survivors)) if (frame?.kind === 'node') yield nodeRecord(frame);
   };
   return { engine, count: survivors.nodes.size, nodes };
 }

@@ -17,6 +17,12 @@ export interface HistoryQuery {
   readonly since?: Millis | undefined;
 }
 
+/** What may go: in bytes of all segments, and by the time of a segment's newest turn. */
+export interface HistoryBound {
+  readonly bytes: number;
+  readonly age: Millis;
+}
+
 const MOST = 10_000;
 /** Up to so many nodes are looked for in the bytes before a turn is parsed. */
 const SEARCHED = 16;
@@ -76,4 +82,30 @@ function turnsBackwards(disk: Disk, segment: Segment, log: (level: 'warn', messa
     else if (piece.kind === 'turn') frames.push(piece);
   }
   return frames.reverse();
+}
+
+/** Removes the oldest segments over the bound, as far as the snapshot includes them (all turns up to `included`), and says so. */
+export function pruneHistory(
+  disk: Disk,
+  segments: Segment[],
+  included: number,
+  bound: HistoryBound,
+  now: Millis,
+  log: (level: 'info', message: string) => void,
+): void {
+  let total = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const before = { total, count: segments.length };
+  for (;;) {
+    const [oldest, next] = segments;
+    if (!oldest || !next || next.first - 1 > included) break;
+    if (total <= bound.bytes && next.at >= now - bound.age) break;
+    disk.remove(oldest.path);
+    segments.shift();
+    total -= oldest.bytes;
+  }
+  const [oldest] = segments;
+  if (!oldest || segments.length === before.count) return;
+  const gone = `${Math.ceil((before.total - total) / 1_048_576)} MiB in ${before.count - segments.length} segments`;
+  const limit = `${Math.floor(bound.bytes / 1_048_576)} MiB or ${Math.floor(bound.age / 86_400_000)} days`;
+  log('info', `history before ${new Date(oldest.at).toISOString()} is gone: ${gone}, over the limit of ${limit}`);
 }

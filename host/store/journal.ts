@@ -127,22 +127,6 @@ export class Journal {
     });
   }
 
-  /** Oldest segments that the snapshot makes unnecessary go: those over `bytes` in all, and those whose turns are older than `before`. */
-  prune(included: number, bytes: number, before: Millis): Segment[] {
-    let total = this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
-    const gone: Segment[] = [];
-    for (;;) {
-      const [oldest, next] = this.segments;
-      if (!oldest || !next || next.first - 1 > included) break;
-      if (total <= bytes && next.at >= before) break;
-      this.#options.disk.remove(oldest.path);
-      this.segments.shift();
-      total -= oldest.bytes;
-      gone.push(oldest);
-    }
-    return gone;
-  }
-
   /** Begins the next segment: its name proves all turns before it, so that any damage or truncation afterwards is known as such. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -116,13 +116,13 @@ export async function findSurvivors(
   return { nodes, engine };
 }
 
-/** The frames that survive, as stored, file by file; damage met on the way is thrown: it must not be copied. */
-export function* survivingFrames(disk: Disk, chain: readonly SnapshotFile[], { nodes, engine }: Survivors): Generator<Frame> {
+/** The frames that survive, as stored, file by file, and undefined for each that does not. Damage on the way is thrown: it must not be copied. */
+export function* survivingFrames(disk: Disk, chain: readonly SnapshotFile[], { nodes, engine }: Survivors): Generator<Frame | undefined> {
   for (const file of chain) {
     for (const piece of framesOf(disk, file.path)) {
       if (!piece.good) throw new Error(`${file.path}: ${piece.length} bytes at offset ${piece.at} are damaged`);
       const place = piece.kind === 'node' ? nodes.get(nodeKey(piece)) : piece.kind === 'engine' ? engine : undefined;
-      if (place?.file === file && place.at === piece.at) yield piece;
+      yield place?.file === file && place.at === piece.at ? piece : undefined;
     }
   }
 }
@@ -139,7 +139,7 @@ export async function writeSnapshot(
   disk: Disk,
   path: string,
   head: { readonly seq: number; readonly after: number },
-  frames: Iterable<Buffer>,
+  frames: Iterable<Buffer | undefined>,
   settled: () => Promise<number>,
 ): Promise<SnapshotFile> {
   const first = encodeFrame('head', head.seq, 0, JSON.stringify({ kraken: 'snapshot', after: head.after }));

@@ -15,21 +15,12 @@ import { type BackupSummary, writeBackup } from './backup.ts';
 import { loadSnapshot } from './chain.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { lockStore, prepareStore } from './format.ts';
-import { type HistoryQuery, readHistory } from './history.ts';
+import { type HistoryQuery, pruneHistory, readHistory } from './history.ts';
 import { Journal } from './journal.ts';
-import { pacer } from './pace.ts';
+import { mergeChain, mergeDue } from './merge.ts';
 import { wordsOf } from './refuse.ts';
 import { type JournalTail, listSegments, recoverJournal } from './segments.ts';
-import {
-  checkpointFrames,
-  findSurvivors,
-  listSnapshots,
-  type SnapshotContent,
-  type SnapshotFile,
-  snapshotName,
-  survivingFrames,
-  writeSnapshot,
-} from './snapshot.ts';
+import { checkpointFrames, type SnapshotContent, type SnapshotFile, snapshotName, writeSnapshot } from './snapshot.ts';
 
 export type StoreLog = (level: 'info' | 'warn' | 'error', message: string) => void;
 
@@ -64,10 +55,6 @@ export interface OpenedStore {
 
 const HISTORY_BYTES = 512 * 1024 * 1024;
 const HISTORY_AGE = 90 * 24 * 3_600_000;
-const MERGE_BYTES = 8 * 1024 * 1024;
-/** So many parts are merged whatever their size. */
-const MERGE_FILES = 64;
-
 /** Takes the directory's lock, checks and loads what is there. Throws RefusalError in words for a person. */
 export async function openStore(dir: string, options: StoreOptions): Promise<OpenedStore> {
   const disk = options.disk ?? nodeDisk;
@@ -208,8 +195,9 @@ export class Store {
         return newest;
       });
       this.#chain = [...this.#chain, part];
-      if (this.#mergeDue()) await this.#merge();
-      this.#prune();
+      if (mergeDue(this.#chain, this.#options.mergeBytes)) await this.#merge();
+      const { historyBytes = HISTORY_BYTES, historyAge = HISTORY_AGE, now, log } = this.#options;
+      pruneHistory(this.#disk, this.#journal.segments, this.snapshotSeq, { bytes: historyBytes, age: historyAge }, now(), log);
     });
   }
 
@@ -250,46 +238,14 @@ export class Store {
     return result;
   }
 
-  #mergeDue(): boolean {
-    const full = this.#chain.find((file) => file.full);
-    const parts = this.#chain.filter((file) => !file.full);
-    const bytes = parts.reduce((sum, file) => sum + file.bytes, 0);
-    return parts.length >= MERGE_FILES || bytes > Math.max(full?.bytes ?? 0, this.#options.mergeBytes ?? MERGE_BYTES);
-  }
-
-  /** One full file instead of the chain. If that fails the chain stays in force, and the operator is told. */
+  /** If it fails the chain stays in force, and the operator is told. */
   async #merge(): Promise<void> {
-    const { seq } = this.#chain.at(-1) ?? { seq: 0 };
     const dir = join(this.#root, 'snapshot');
     try {
-      const survivors = await findSurvivors(this.#disk, this.#chain, pacer());
-      const frames = survivingFrames(this.#disk, this.#chain, survivors);
-      const bytes = (function* () {
-        for (const frame of frames) yield frame.bytes;
-      })();
-      const settled = () => Promise.resolve(this.durableSeq);
-      const full = await writeSnapshot(this.#disk, join(dir, snapshotName(seq, true)), { seq, after: seq }, bytes, settled);
-      const kept = new Set([full, ...this.#chain].map((file) => file.path));
-      this.#chain = [full];
-      for (const file of listSnapshots(this.#disk, dir)) if (!kept.has(file.path)) this.#disk.remove(file.path);
+      this.#chain = await mergeChain(this.#disk, dir, this.#chain, this.durableSeq);
     } catch (error) {
-      this.#options.log(
-        'error',
-        `${dir}: the snapshot could not be written anew: ${wordsOf(error)}. The files as they are stay in use; take a backup, and look at the disk`,
-      );
+      const what = `${dir}: the snapshot could not be written anew: ${wordsOf(error)}`;
+      this.#options.log('error', `${what}. The files as they are stay in use; take a backup, and look at the disk`);
     }
-  }
-
-  #prune(): void {
-    const { historyBytes = HISTORY_BYTES, historyAge = HISTORY_AGE, now, log } = this.#options;
-    const gone = this.#journal.prune(this.snapshotSeq, historyBytes, now() - historyAge);
-    const [newest] = gone.slice(-1);
-    const [oldest] = this.#journal.segments;
-    if (!newest || !oldest) return;
-    const bytes = gone.reduce((sum, segment) => sum + segment.bytes, 0);
-    log(
-      'info',
-      `history before ${new Date(oldest.at).toISOString()} is gone: ${Math.ceil(bytes / 1_048_576)} MiB in ${gone.length} segments, over the limit of ${Math.floor(historyBytes / 1_048_576)} MiB or ${Math.floor(historyAge / 86_400_000)} days`,
-    );
   }
 }

@@ -7,12 +7,12 @@ const WRITE_EVERY = 512 * 1024;
 /** One large sync at the end would hold up the journal's small ones. */
 const SYNC_EVERY = 4 * 1024 * 1024;
 
-/** Frames are pulled as they are written; `end` is asked for when all are. The file has its name only when it is whole and durable. */
+/** Frames are pulled as they are written (undefined: nothing yet, time to give way); `end` is asked for when all are. The file has its name only when it is whole and durable. */
 export async function writeFrames(
   disk: Disk,
   path: string,
   head: Buffer,
-  frames: Iterable<Buffer>,
+  frames: Iterable<Buffer | undefined>,
   end: (count: number) => Promise<Buffer>,
 ): Promise<number> {
   const part = `${path}.tmp`;
@@ -32,7 +32,12 @@ export async function writeFrames(
   return bytes;
 }
 
-async function writeAll(file: DiskFile, head: Buffer, frames: Iterable<Buffer>, end: (count: number) => Promise<Buffer>): Promise<number> {
+async function writeAll(
+  file: DiskFile,
+  head: Buffer,
+  frames: Iterable<Buffer | undefined>,
+  end: (count: number) => Promise<Buffer>,
+): Promise<number> {
   const pause = pacer();
   let slice: Buffer[] = [];
   let sliceBytes = 0;
@@ -54,8 +59,10 @@ async function writeAll(file: DiskFile, head: Buffer, frames: Iterable<Buffer>, 
   };
   add(head);
   for (const frame of frames) {
-    add(frame);
-    count += 1;
+    if (frame) {
+      add(frame);
+      count += 1;
+    }
     if (sliceBytes >= WRITE_EVERY) await put();
     await pause();
   }

@@ -22,7 +22,7 @@ store.onDurable((seq) => {
   append();
 });
 
-let checkpointing: Promise<void> | undefined;
+let checkpointing = false;
 let dirty = new Set(state.values.keys());
 
 function append(): void {
@@ -32,14 +32,15 @@ function append(): void {
     for (const { node } of turn.changes) dirty.add(node);
     store.append(turn, count === 0);
   }
-  checkpointing ??= checkpoint();
+  if (!checkpointing) void checkpoint();
 }
 
 async function checkpoint(): Promise<void> {
+  checkpointing = true;
   const ids = dirty;
   dirty = new Set();
   await store.checkpoint({ seq: store.lastSeq, engine: engineOf(state), nodes: recordsOf(state, ids), removed: [] });
-  checkpointing = undefined;
+  checkpointing = false;
 }
 
 append();
