@@ -40,7 +40,7 @@ export function createPeer<E extends End>(options: PeerOptions<E>): Peer<E> {
     write(createJSONRPCErrorResponse(null, CODES[name], text));
   };
   const peer = {
-    request: (method: string, params: unknown, given?: object) => outgoing.call(method, params, given).answer,
+    request: (method: string, params: unknown, given?: object) => outgoing.request(method, params, given),
     call: (method: string, params: unknown, given?: object) => outgoing.call(method, params, given),
     notify(method: string, params: unknown): void {
       if (!write({ jsonrpc: '2.0', method, params })) throw rpcError('TooLarge', `${method}: over the limit of ${LINE_LIMIT} bytes a line`);
