@@ -1,7 +1,8 @@
 /** The host's configuration file, read once at the start: schemas/config.json says what it may hold. */
 import configSchema from '../../schemas/config.json' with { type: 'json' };
 import type { Json } from '../core/declaration.ts';
-import { newAjv, withoutBranches } from './ajv.ts';
+import type { Doc } from '../core/pointer.ts';
+import { Validator } from './ajv.ts';
 import { checkLimits } from './limits.ts';
 import { problemOf, refuseFor } from './problem.ts';
 
@@ -19,7 +20,7 @@ export interface HostConfig {
 export function parseConfig(given: unknown, file: string): HostConfig {
   const config = given ?? {};
   checkLimits(config, file, 'refused');
-  const validate = newAjv().compile<HostConfig>(configSchema);
-  if (validate(config)) return config;
-  throw refuseFor(file, withoutBranches(validate.errors ?? []).map(problemOf));
+  const errors = new Validator(configSchema as unknown as Doc).errors(config as Json);
+  if (errors.length > 0) throw refuseFor(file, errors.map(problemOf));
+  return config as HostConfig;
 }

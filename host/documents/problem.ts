@@ -75,6 +75,13 @@ export function problemOf(error: ErrorObject): Problem {
   }
 }
 
+/** A member of the document that no schema speaks of, in the form of ajv's errors. */
+export function unknownMember(member: string, known: readonly string[]): ErrorObject {
+  const properties = Object.fromEntries(known.map((name) => [name, {}]));
+  const params = { additionalProperty: member };
+  return { keyword: 'additionalProperties', instancePath: '', schemaPath: '', params, parentSchema: { properties } };
+}
+
 function enumProblem(path: Path, value: string, error: ErrorObject): Problem {
   const allowed = (error.params['allowedValues'] as Json[]).map(String);
   const meant = typeof error.data === 'string' ? closest(error.data, allowed) : undefined;

@@ -1,12 +1,12 @@
-/** Checks documents against everything that is declared, with one compiled validator that is made when it is first needed. */
-import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+/** Checks documents against everything that is declared: the core's members together, every other one by its own schema. */
+import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Json, Path, Variable } from '../core/declaration.ts';
-import { type Doc, get, isObject, parsePath, sameJson } from '../core/pointer.ts';
+import { childPath, type Doc, get, isObject, parsePath, sameJson } from '../core/pointer.ts';
 import { variablesOf } from '../core/variables.ts';
-import { newAjv, withoutBranches } from './ajv.ts';
-import { CORE_MEMBERS, CORE_SCHEMA, type Declared, DeclaredSchemas, OTHER, type SchemaDeclaration } from './declared.ts';
+import { checkSchema, Validator } from './ajv.ts';
+import { CORE_MEMBERS, CORE_SCHEMA, DeclaredSchemas, OTHER, type SchemaDeclaration } from './declared.ts';
 import { checkLimits } from './limits.ts';
-import { pathOf, problemOf, refuseFor } from './problem.ts';
+import { pathOf, problemOf, refuseFor, unknownMember } from './problem.ts';
 
 /** An extension, or any other member that modules brought in. */
 export interface Member {
@@ -16,18 +16,26 @@ export interface Member {
   readonly schema: Doc;
 }
 
+interface CheckedMember extends Member {
+  readonly validator: Validator;
+}
+
+const CORE = new Set(CORE_MEMBERS);
+const core = new Validator(CORE_SCHEMA);
+const others = new Validator({ type: 'object', maxProperties: 256, additionalProperties: { type: 'object' } });
+
 export class Schemas {
   readonly #declared = new DeclaredSchemas();
-  #validate: ValidateFunction | undefined;
-  #byType: Map<string, Member> | undefined;
-  #byMember = new Map<string, Member>();
+  #members = new Map<string, CheckedMember>();
+  #types = new Map<string, Member>();
+
+  constructor() {
+    this.#gather();
+  }
 
   /** Takes in a module's `state` and `extensions`. Throws a RefusalError where they contradict what is known, and takes nothing. */
   add(service: string, declaration: SchemaDeclaration): void {
-    const isNew = this.#declared.add(service, declaration, (schema) => newAjv().compile(nameless(schema)));
-    if (!isNew) return;
-    this.#validate = undefined;
-    this.#byType = undefined;
+    if (this.#declared.add(service, declaration, (schema) => checkSchema(nameless(schema)))) this.#gather();
   }
 
   /** The service is gone for good: another may declare its paths otherwise. Nodes keep what they have. */
@@ -40,8 +48,11 @@ export class Schemas {
     const broken = (path: string, what: string): never => {
       throw new Error(`the host's own schema of ${path} is broken: ${what}`);
     };
-    const core = CORE_SCHEMA['properties'] as Doc;
-    const members = CORE_MEMBERS.flatMap((member) => variablesOf(`/${member}`, withDefinitions(core[member] as Doc, CORE_SCHEMA), broken));
+    const properties = CORE_SCHEMA['properties'] as Doc;
+    const definitions = CORE_SCHEMA['$defs'] as Json;
+    const members = CORE_MEMBERS.flatMap((member) =>
+      variablesOf(`/${member}`, { ...(properties[member] as Doc), $defs: definitions }, broken),
+    );
     const own = [...new DeclaredSchemas().values()].flatMap(({ path, schema }) => variablesOf(path, schema, broken));
     return [...members, ...own];
   }
@@ -52,7 +63,7 @@ export class Schemas {
    */
   check(doc: Doc, where: string, stored?: Doc): void {
     checkLimits(doc, where, 'refused');
-    this.#run(doc, where, (error) => stored !== undefined && isUnchanged(error, doc, stored));
+    this.#check(doc, where, (error) => stored !== undefined && isUnchanged(error, doc, stored));
   }
 
   /** Checks single values (null removes), by path: what a whole document must have besides is not asked for. */
@@ -60,77 +71,72 @@ export class Schemas {
     for (const [path, value] of Object.entries(values)) {
       checkLimits(value, `${where} ${path}`, 'allowed');
       if (value === null) continue;
-      let doc: Json = value;
-      for (const member of [...parsePath(path)].reverse()) doc = { [member]: doc };
-      this.#run(doc as Doc, where, (error) => error.keyword === 'required');
+      const doc = [...parsePath(path)].reverse().reduce<Json>((below, member) => ({ [member]: below }), value);
+      this.#check(doc as Doc, where, (error) => error.keyword === 'required');
     }
   }
 
   /** By the member's name inside Kraken. */
   member(name: string): Member | undefined {
-    this.#types();
-    return this.#byMember.get(name);
+    return this.#members.get(name);
   }
 
   /** By the name outside Kraken. */
   type(name: string): Member | undefined {
-    return this.#types().get(name);
+    return this.#types.get(name);
   }
 
-  #run(doc: Doc, where: string, isTolerated: (error: ErrorObject) => boolean): void {
-    this.#validate ??= compileWhole(this.#declared.values());
-    if (this.#validate(doc)) return;
-    const errors = withoutBranches(this.#validate.errors ?? []).filter((error) => !isTolerated(error));
-    if (errors.length > 0) throw refuseFor(where, errors.map(problemOf));
-  }
-
-  #types(): Map<string, Member> {
-    if (this.#byType) return this.#byType;
-    this.#byType = new Map();
-    this.#byMember = new Map();
-    for (const { path, schema, type } of this.#declared.values()) {
-      const [name, below] = parsePath(path);
-      if (name === undefined || below !== undefined) continue;
-      const member: Member = { member: name, type, schema };
-      this.#byMember.set(name, member);
-      if (type !== undefined) this.#byType.set(type, member);
+  #check(doc: Doc, where: string, isTolerated: (error: ErrorObject) => boolean): void {
+    let errors: ErrorObject[] | undefined;
+    for (const error of core.errors(doc)) (errors ??= []).push(error);
+    for (const member of Object.keys(doc)) {
+      if (CORE.has(member)) continue;
+      const value = doc[member] as Json;
+      const validator = member === OTHER ? others : this.#members.get(member)?.validator;
+      if (validator) for (const error of validator.errors(value)) (errors ??= []).push(within(member, error));
+      else (errors ??= []).push(unknownMember(member, [...CORE_MEMBERS, ...this.#members.keys(), OTHER]));
     }
-    return this.#byType;
+    const left = errors?.filter((error) => !isTolerated(error)) ?? [];
+    if (left.length > 0) throw refuseFor(where, left.map(problemOf));
+  }
+
+  #gather(): void {
+    const schemas = new Map<string, { [key: string]: Json }>();
+    this.#types = new Map();
+    const types = new Map<string, string>();
+    for (const { path, schema, type } of this.#declared.values()) {
+      const [member, ...inner] = parsePath(path) as [string, ...string[]];
+      if (type !== undefined) types.set(member, type);
+      if (inner.length === 0) schemas.set(member, nameless(schema));
+      else place(schemas, member, inner, { ...nameless(schema), $id: newId(path) });
+    }
+    const before = this.#members;
+    this.#members = new Map();
+    for (const [member, schema] of schemas) {
+      const was = before.get(member);
+      const type = types.get(member);
+      const entry = was && sameJson(nameless(was.schema), schema) ? was : { member, type, schema, validator: new Validator(schema) };
+      this.#members.set(member, entry);
+      if (type !== undefined) this.#types.set(type, entry);
+    }
   }
 }
 
-/** One schema of the whole document: the core's members, the extensions, and objects down to each path of a module's `state`. */
-function compileWhole(declared: Iterable<Declared>): ValidateFunction {
-  const ajv = newAjv();
-  ajv.addSchema(CORE_SCHEMA as object);
-  const properties: { [member: string]: Json } = {
-    [OTHER]: { type: 'object', maxProperties: 256, additionalProperties: { type: 'object' } },
-  };
-  for (const member of CORE_MEMBERS) properties[member] = { $ref: `kraken:node#/properties/${member}` };
-  for (const { path, schema } of declared) {
-    const id = `kraken:declared${encodeURI(path)}`;
-    ajv.addSchema({ ...nameless(schema), $id: id });
-    place(properties, parsePath(path), { $ref: id });
+/** Objects down to each path of a module's `state`. */
+function place(schemas: Map<string, { [key: string]: Json }>, member: string, inner: readonly string[], schema: Json): void {
+  let at = schemas.get(member) ?? emptyObject();
+  schemas.set(member, at);
+  for (const [index, name] of inner.entries()) {
+    const properties = at['properties'] as { [member: string]: Json };
+    const there = properties[name];
+    const next = isObject(there) ? there : emptyObject();
+    properties[name] = index === inner.length - 1 ? schema : next;
+    at = next;
   }
-  return ajv.compile({
-    $id: 'kraken:document',
-    type: 'object',
-    required: CORE_SCHEMA['required'],
-    properties,
-    additionalProperties: false,
-  });
 }
 
-function place(properties: { [member: string]: Json }, members: readonly string[], schema: Json): void {
-  const [member, ...below] = members as [string, ...string[]];
-  if (below.length === 0) {
-    properties[member] = schema;
-    return;
-  }
-  const there = properties[member];
-  const object = isObject(there) ? there : { type: 'object', properties: {}, additionalProperties: false };
-  properties[member] = object;
-  place(object['properties'] as { [member: string]: Json }, below, schema);
+function emptyObject(): { [key: string]: Json } {
+  return { type: 'object', properties: {}, additionalProperties: false };
 }
 
 /** Its own names would clash where two services bring one schema. */
@@ -139,8 +145,17 @@ function nameless(schema: Doc): { [key: string]: Json } {
   return rest;
 }
 
-function withDefinitions(schema: Doc, root: Doc): Doc {
-  return { ...schema, $defs: root['$defs'] as Json };
+let ids = 0;
+
+/** A name makes `#/$defs/…` inside a schema mean that schema's own, wherever it is placed; no two compilations may share one. */
+function newId(path: Path): string {
+  ids += 1;
+  return `kraken:declared${encodeURI(path)}?${ids}`;
+}
+
+/** An error found in a member, as one of the document. */
+function within(member: string, error: ErrorObject): ErrorObject {
+  return { ...error, instancePath: `${childPath('', member)}${error.instancePath}` };
 }
 
 function isUnchanged(error: ErrorObject, doc: Doc, stored: Doc): boolean {

@@ -165,6 +165,11 @@ test('a module declares what is new; what contradicts is refused by name, and no
   check('p', { extensions: { other: { type: 'object' } } }, '/other', /kept for the host/);
   check('p', { extensions: { sim: { 'x-type': 'PXE.Client', type: 'object' } } }, '/sim', /\/pxe has the outside name PXE.Client already/);
   check('p', { extensions: { sim: { type: 'object', oneof: [] } } }, '/sim', /unknown keyword: "oneof"/);
+  check('p', { state: { '/sim': { type: 'intger' } } }, '/sim', /not valid/);
+  check('p', { state: { '/sim': { type: 'integer', minimum: '1' } } }, '/sim', /not valid/);
+  check('p', { state: { '/sim': { type: 'string', enum: 'a' } } }, '/sim', /not valid/);
+  check('p', { state: { '/sim': { type: 'string', pattern: '(' } } }, '/sim', /not valid/);
+  check('p', { state: { '/sim': { $ref: '#/$defs/Nowhere' } } }, '/sim', /not valid/);
   check('p', { state: { '/sim/': { type: 'object' } } }, '/sim/', /no path of a member/);
   check('p', { state: { sim: { type: 'object' } } }, 'sim', /no path of a member/);
   check('p', { state: { '/sim': 1 } }, 'state//sim', /not a JSON Schema object/);
