@@ -136,12 +136,15 @@ export class Graph {
    * `forced`: quiet paths that the barrier before power-off shall not wait for.
    */
   classOf(serves: (service: string) => boolean, staticValue: (variable: GraphVariable) => number, forced?: ReadonlySet<Path>): NodeClass {
-    const serving = this.services.filter((service) => serves(service.service));
-    const statics = new Map(this.#statics.map((variable) => [variable.index, staticValue(variable)]));
-    const skipped = forced ? [...forced].filter((path) => serving.some((service) => path in service.quiet)).sort() : [];
-    const key = JSON.stringify([serving.map((service) => service.service), [...statics.values()], skipped]);
+    let key = '';
+    for (const { service } of this.services) key += serves(service) ? '+' : '-';
+    for (const variable of this.#statics) key += String.fromCharCode(staticValue(variable));
+    const skipped = forced ? [...forced].filter((path) => this.services.some((service) => path in service.quiet)).sort() : [];
+    for (const path of skipped) key += `${path}\n`;
     let found = this.#classes.get(key);
     if (!found) {
+      const serving = this.services.filter((_, index) => key[index] === '+');
+      const statics = new Map(this.#statics.map((variable) => [variable.index, staticValue(variable)]));
       found = new NodeClass(this, this.#classes.size, serving, statics, new Set(skipped));
       this.#classes.set(key, found);
     }

@@ -76,8 +76,7 @@ export function starOf(task: Task, limits: Split = SPLIT): Star {
   const { centre, groups } = split(task, domains, limits);
   const inCentre = new Set(centre);
   const packing = packingOf(centre, domains);
-  const bits = (atoms: readonly Atom[]): Bits[] =>
-    merge(atoms.filter((atom) => inCentre.has(atom.variable)).map((atom) => packing.bits(atom)));
+  const bits = (atoms: readonly Atom[]): Bits[] => merge(packing.of(atoms));
 
   const leafOf = new Int16Array(task.state.length).fill(-1);
   for (const [leaf, variables] of groups.entries()) for (const variable of variables) leafOf[variable] = leaf;
@@ -89,7 +88,7 @@ export function starOf(task: Task, limits: Split = SPLIT): Star {
       const touched = new Set([...action.pre, ...action.neg, ...action.eff].map(({ variable }) => leafOf[variable] ?? -1));
       touched.delete(-1);
       const leaves = [...touched].sort((a, b) => a - b).map((leaf) => ({ leaf, after: spaces[leaf]?.after(action) ?? new Int16Array() }));
-      centreActions.push({ action, pre: bits(action.pre), neg: negBits(action, inCentre, packing), eff: bits(action.eff), leaves });
+      centreActions.push({ action, pre: bits(action.pre), neg: packing.of(action.neg), eff: bits(action.eff), leaves });
     } else moving[leafOf[action.eff[0]?.variable ?? 0] ?? 0]?.push(action);
   }
 
@@ -98,7 +97,7 @@ export function starOf(task: Task, limits: Split = SPLIT): Star {
     const actions = (moving[leaf] ?? []).map((action) => ({
       action,
       pre: bits(action.pre),
-      neg: negBits(action, inCentre, packing),
+      neg: packing.of(action.neg),
       moves: movesOf(space.after(action)),
     }));
     const isGoal = space.where(task.goals);
@@ -118,18 +117,27 @@ export function starOf(task: Task, limits: Split = SPLIT): Star {
   return { words: packing.words, start: packing.pack(task.state), goals: bits(task.goals), actions: centreActions, leaves, prices: offset };
 }
 
-function negBits(action: Action, inCentre: ReadonlySet<number>, packing: Packing): Bits[] {
-  return action.neg.filter((atom) => inCentre.has(atom.variable)).map((atom) => packing.bits(atom));
-}
-
-/** The values of each variable that occur in the task; one that none of its actions names counts as value 0. */
-function domainsOf(task: Task): readonly number[][] {
-  const values: Set<number>[] = Array.from(task.state, () => new Set<number>());
-  for (const variable of task.variables) values[variable]?.add(task.state[variable] ?? 0);
-  for (const action of task.actions)
-    for (const atoms of [action.pre, action.neg, action.eff]) for (const { variable, value } of atoms) values[variable]?.add(value);
-  for (const { variable, value } of task.goals) values[variable]?.add(value);
-  return values.map((set) => [...set].sort((a, b) => a - b));
+/** The values of each of its variables that occur in the task; one that none of its actions names counts as value 0. */
+function domainsOf({ model, variables, actions, goals, state }: Task): readonly number[][] {
+  const occurs = new Uint8Array(model.offsets.at(-1) ?? 0);
+  const mark = (atoms: readonly Atom[]): void => {
+    for (const { variable, value } of atoms) occurs[(model.offsets[variable] ?? 0) + value] = 1;
+  };
+  for (const { pre, neg, eff } of actions) {
+    mark(pre);
+    mark(neg);
+    mark(eff);
+  }
+  mark(goals);
+  const domains: number[][] = [];
+  for (const variable of variables) {
+    const first = model.offsets[variable] ?? 0;
+    occurs[first + (state[variable] ?? 0)] = 1;
+    const domain: number[] = [];
+    for (let value = 0; value < (model.sizes[variable] ?? 0); value++) if (occurs[first + value] === 1) domain.push(value);
+    domains[variable] = domain;
+  }
+  return domains;
 }
 
 /** Which variables are the centre's, and the groups that the others form. */
@@ -166,7 +174,8 @@ function split(task: Task, domains: readonly number[][], limits: Split): { centr
 
 interface Packing {
   readonly words: number;
-  bits(atom: Atom): Bits;
+  /** Those of the centre, each by itself. */
+  of(atoms: readonly Atom[]): Bits[];
   pack(state: Uint16Array): Int32Array;
 }
 
@@ -184,19 +193,22 @@ function packingOf(centre: readonly number[], domains: readonly number[][]): Pac
     places.set(variable, { word, shift: used, mask: ((1 << width) - 1) << used });
     used += width;
   }
-  const bits = ({ variable, value }: Atom): Bits => {
-    const { word: at, shift, mask } = places.get(variable) ?? { word: 0, shift: 0, mask: 0 };
-    return { word: at, mask, bits: (domains[variable]?.indexOf(value) ?? 0) << shift };
+  const of = (atoms: readonly Atom[]): Bits[] => {
+    const found: Bits[] = [];
+    for (const { variable, value } of atoms) {
+      const place = places.get(variable);
+      if (place) found.push({ word: place.word, mask: place.mask, bits: (domains[variable]?.indexOf(value) ?? 0) << place.shift });
+    }
+    return found;
   };
   const pack = (state: Uint16Array): Int32Array => {
     const packed = new Int32Array(word + 1);
-    for (const variable of centre) {
-      const one = bits({ variable, value: state[variable] ?? 0 });
+    for (const one of of(centre.map((variable) => ({ variable, value: state[variable] ?? 0 })))) {
       packed[one.word] = (packed[one.word] ?? 0) | one.bits;
     }
     return packed;
   };
-  return { words: word + 1, bits, pack };
+  return { words: word + 1, of, pack };
 }
 
 /** Conditions that must all hold, one a word; two that cannot both hold stay apart, and never do. */

@@ -77,8 +77,9 @@ export function tasksOf(model: Model, state: Uint16Array, goals: readonly Atom[]
   const groups = new Groups(state.length);
   for (const action of actions) {
     const first = action.eff[0]?.variable ?? 0;
-    for (const atoms of [action.pre, action.neg, action.eff])
-      for (const atom of atoms) if (changing(atom)) groups.join(first, atom.variable);
+    for (const { variable } of action.eff) groups.join(first, variable);
+    for (const { variable } of action.pre) if (changes[variable] === 1) groups.join(first, variable);
+    for (const { variable } of action.neg) if (changes[variable] === 1) groups.join(first, variable);
   }
   const tasks = new Map<number, { variables: number[]; actions: Action[]; goals: Atom[] }>();
   for (const { variable, value } of goals) {
@@ -140,7 +141,9 @@ export class Groups {
   }
 
   join(a: number, b: number): void {
-    const [low, high] = [this.of(a), this.of(b)].sort((x, y) => x - y) as [number, number];
-    this.#parent[high] = low;
+    const one = this.of(a);
+    const other = this.of(b);
+    if (one < other) this.#parent[other] = one;
+    else this.#parent[one] = other;
   }
 }
