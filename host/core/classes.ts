@@ -9,7 +9,7 @@ import { Planner } from './planner/planner.ts';
 import { covers } from './pointer.ts';
 
 /** A mutation of a service that serves the node, kept out by a value that nothing mutates. */
-export interface Inapplicable {
+interface Inapplicable {
   readonly mutation: Mutation;
   /** The unmet requirement; for an exclusion, the value that is excluded. */
   readonly unmet: readonly Fact[];

@@ -1,5 +1,6 @@
 /** What makes a service's declaration refused at load: it contradicts itself, the schemas, or another service. */
-import type { Conditions, Path, Poller, Scalar, ServiceDeclaration, Variable } from './declaration.ts';
+import type { Path, ServiceDeclaration, Variable } from './declaration.ts';
+import { faultsOf, show, waysOf } from './faults.ts';
 import { covers } from './pointer.ts';
 
 export interface Contradiction {
@@ -10,10 +11,6 @@ export interface Contradiction {
 
 /** The id of the core's barrier before a power-off, which waits for every `quiet` that applies to the node. */
 export const QUIESCE = 'core/quiesce';
-
-/** Costs beyond these could not be added exactly. */
-const CHEAPEST = 0.001;
-const DEAREST = 1_000_000;
 
 interface Sound {
   readonly accepted: readonly ServiceDeclaration[];
@@ -98,77 +95,6 @@ function shapeOf(variable: Variable): string {
   ]);
 }
 
-/** What is wrong with a declaration by itself and against the schemas. */
-function faultsOf(service: ServiceDeclaration, declared: ReadonlyMap<Path, Variable>): string[] {
-  const texts: string[] = [];
-  const prefixes = [...declared.keys()].filter((path) => path.endsWith('/'));
-  const isKnown = (path: Path): boolean =>
-    declared.has(path) ||
-    prefixes.some((prefix) => covers(prefix, path)) ||
-    (path.endsWith('/') && [...declared.keys()].some((other) => covers(path, other)));
-  const checkPath = (what: string, path: Path): void => {
-    if (!isKnown(path)) texts.push(`${what} names ${path}, which is in no schema; correct the path, or declare it under "state"`);
-  };
-  const check = (what: string, path: Path, value: Scalar): void => {
-    checkPath(what, path);
-    const values = declared.get(path)?.values;
-    if (values && !values.includes(value))
-      texts.push(
-        `${what} names ${path} ${show(value)}, but it can only be ${values.map(show).join(', ')}; correct the value or the schema`,
-      );
-  };
-  const checkAll = (what: string, conditions: Conditions): void => {
-    for (const [path, value] of Object.entries(conditions).sort()) check(what, path, value);
-  };
-  const seen = new Set<string>();
-  const checkId = (kind: string, id: string): void => {
-    if (seen.has(`${kind} ${id}`)) texts.push(`${kind} ${id} is declared twice; rename one of them`);
-    seen.add(`${kind} ${id}`);
-    if (!id.startsWith(`${service.service}/`))
-      texts.push(`${kind} ${id} is not named ${service.service}/…, after its service; correct its id`);
-  };
-  const checkPositive = (what: string, name: string, value: number): void => {
-    if (!(value > 0 && Number.isFinite(value))) texts.push(`${what} has the ${name} ${value}; it must be more than 0`);
-  };
-
-  for (const mutation of service.mutations) {
-    const what = `mutation ${mutation.id}`;
-    checkId('mutation', mutation.id);
-    const changes = Object.entries(mutation.mutates).sort();
-    if (changes.length === 0) texts.push(`${what} mutates nothing; name the path, its from-value and its to-value under "mutates"`);
-    for (const [path, [from, to]] of changes) {
-      check(what, path, from);
-      check(what, path, to);
-      if (path in mutation.requires)
-        texts.push(
-          `${what} mutates ${path} from ${show(from)} to ${show(to)} and requires it to be ${show(mutation.requires[path])}; take it out of "requires", the from-value says it`,
-        );
-    }
-    for (const conditions of [mutation.requires, mutation.excludes, mutation.failTo]) checkAll(what, conditions);
-    checkPositive(what, 'timeout', mutation.timeout);
-    if (!(mutation.cost >= CHEAPEST && mutation.cost <= DEAREST))
-      texts.push(`${what} has the cost ${mutation.cost}; it must be from ${CHEAPEST} to ${DEAREST}`);
-  }
-  for (const poller of service.pollers) {
-    checkId('poller', poller.id);
-    checkPositive(`poller ${poller.id}`, 'interval', poller.every);
-    checkPositive(`poller ${poller.id}`, 'timeout', poller.timeout);
-  }
-  for (const discovery of service.discoveries) checkId('discovery', discovery.id);
-  for (const { kind, way } of waysOf(service)) {
-    for (const path of way.discovers) checkPath(`${kind} ${way.id}`, path);
-    checkAll(`${kind} ${way.id}`, way.requires);
-  }
-  checkAll(`"quiet" of service ${service.service}`, service.quiet);
-  return texts;
-}
-
-type NamedWay = { readonly kind: string; readonly way: Pick<Poller, 'id' | 'discovers' | 'requires'> };
-
-function waysOf(service: ServiceDeclaration): NamedWay[] {
-  return [...service.pollers.map((way) => ({ kind: 'poller', way })), ...service.discoveries.map((way) => ({ kind: 'discovery', way }))];
-}
-
 /**
  * Ways to discover a path under weaker conditions than its owner declares: they would make it known when the owner says that
  * it cannot be. The owner of a path is the core where the core discovers it, else who declares the variable. Only conditions
@@ -230,8 +156,4 @@ function noWayOut(service: ServiceDeclaration, accepted: readonly ServiceDeclara
     }
   }
   return texts;
-}
-
-function show(value: Scalar | undefined): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

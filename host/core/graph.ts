@@ -82,10 +82,10 @@ export class Graph {
 
   constructor(services: readonly ServiceDeclaration[], declared: ReadonlyMap<Path, Variable>) {
     this.services = services;
-    const mutations = services.flatMap((service) => service.mutations);
+    const mutations = services.flatMap((service) => service.mutations).sort(byId);
     const mutable = new Set(mutations.flatMap((mutation) => Object.keys(mutation.mutates)));
     this.#pollers = services.flatMap((service) => service.pollers).sort(byId);
-    for (const ask of this.#pollers.flatMap((poller) => asksOf(poller, mutable, declared))) {
+    for (const ask of this.#pollers.flatMap((poller) => asksOf(poller, mutations, mutable, declared))) {
       mutations.push(ask.mutation);
       this.#asks.set(ask.mutation.id, { poller: ask.poller, path: ask.path });
     }
@@ -183,13 +183,14 @@ export function buildGraph(
   return { graph: new Graph(accepted, declared), refused };
 }
 
-export function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-/** For every mutable path that this poller discovers, the step from unknown to the enum's next value. */
+/** For every mutable path that this poller discovers, the step from unknown to the enum's next value, in the context of its service. */
 function asksOf(
   poller: Poller,
+  performed: readonly Mutation[],
   mutable: ReadonlySet<Path>,
   declared: ReadonlyMap<Path, Variable>,
 ): (Ask & { readonly mutation: Mutation })[] {
@@ -207,7 +208,7 @@ function asksOf(
       mutates: { [path]: [variable.unknown, next] },
       requires: poller.requires,
       excludes: {},
-      context: 'child',
+      context: performed.find((mutation) => mutation.service === poller.service && path in mutation.mutates)?.context ?? 'child',
       timeout: poller.timeout,
       failTo: {},
       cost: 1,

@@ -219,6 +219,9 @@ test('an ask is derived from every poller of a mutable path, to the next value o
     ],
   );
   assert.deepEqual(asks[0]?.requires, { '/platform': 'ipmi' });
+  const own = graphOf([CORE, IPMI, PXE, { ...IMAGES, pollers: [poller('images/see', ['/images/state'], { '/runState': 'SYNC' })] }]);
+  assert.equal(own.mutation('images/ask:see/images/state')?.context, 'self');
+  assert.equal(own.mutation('ipmi/ask:power/physState')?.context, 'child');
   assert.equal(graph.askOf('see/ask:all/pxe/state')?.poller.id, 'see/all');
   assert.equal(graph.askOf('ipmi/powerOn'), undefined);
   assert.deepEqual(

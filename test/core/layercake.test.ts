@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { CORE } from '../../host/core/core-service.ts';
 import type { ServiceDeclaration } from '../../host/core/declaration.ts';
 import { classOf, graphOf, planOf, type State, stepsOf } from './in-words.ts';
-import { IMAGES, IPMI, images, imagesState, LAYERCAKE, mutation, PXE, poller, service, VARIABLES } from './layercake.ts';
+import { IMAGES, IPMI, images, imagesState, LAYERCAKE, mutation, PXE, poller, service, VARIABLES, variable } from './layercake.ts';
 
 const SECOND = images('other', '/other/state');
 const TWO = [...LAYERCAKE, SECOND];
@@ -174,13 +174,30 @@ test('image modules start side by side, and the barrier waits for both', () => {
   ]);
   assert.deepEqual(after({ ...WORKING, '/other/state': 'ACTIVE' }, OFF), [
     ['images/stop', []],
-    ['other/stop', [0]],
+    ['other/stop', []],
     ['core/quiesce', [0, 1]],
-    ['ipmi/powerOff', [0, 1, 2]],
+    ['ipmi/powerOff', [2]],
   ]);
 });
 
 const WORKING_INIT: State = { '/physState': 'POWER_ON', '/pxe/state': 'INIT', '/runState': 'INIT' };
+
+test('a step that has no part in a power-off neither waits for it nor holds it up', () => {
+  const lamp = service('lamp', {
+    variables: [variable('/lamp/state', ['U', 'ON'])],
+    mutations: [mutation('lamp/on', { '/lamp/state': ['U', 'ON'] })],
+  });
+  const graph = graphOf([...LAYERCAKE, lamp]);
+  const plan = planOf(
+    classOf(graph),
+    { ...WORKING, '/runState': 'INIT', '/images/state': 'UNKNOWN' },
+    { '/physState': 'POWER_OFF', '/lamp/state': 'ON' },
+  );
+  assert.deepEqual(plan.kind === 'plan' && plan.steps.map((step) => [step.mutation.id, step.after]), [
+    ['lamp/on', []],
+    ['ipmi/powerOff', []],
+  ]);
+});
 
 test('of two ways at one cost the same is taken whatever the load order; a second poller of a path is no conflict', () => {
   const pinger = service('aping', { pollers: [poller('aping/ping', ['/physState'])] });

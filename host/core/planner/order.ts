@@ -5,8 +5,9 @@ import type { PlanStep } from './plan.ts';
 
 /**
  * The steps of a plan with what each waits for. Two steps wait for each other (the earlier first) where one changes, makes
- * unknown or could fail to what the other changes, needs, excludes or is known by; a disruptive step runs alone.
- * Any order that keeps to `after` is as good as the one given. First come asks, last what is disruptive.
+ * unknown or could fail to what the other changes, needs, excludes or is known by. Any order that keeps to `after` is as good
+ * as the one given. First come asks, last what is disruptive, but it waits for nothing that it has no part in: the step of a
+ * module that is dead, or a guard that says no, never holds up another step.
  */
 export function ordered(graph: Graph, actions: readonly Action[], touches: (action: Action) => Touches): PlanStep[] {
   const waits = dependencies(actions.map(touches));
@@ -26,12 +27,11 @@ export function ordered(graph: Graph, actions: readonly Action[], touches: (acti
     order.push(next);
   }
   const steps: PlanStep[] = [];
-  for (const [place, index] of order.entries()) {
+  for (const index of order) {
     const action = actions[index];
     if (!action) continue;
-    const after = new Set(waits[index]?.map((other) => placed.get(other) ?? 0));
-    for (let other = 0; other < place; other++) if (action.mutation.disruptive || steps[other]?.mutation.disruptive) after.add(other);
-    steps.push({ mutation: action.mutation, after: [...after].sort((a, b) => a - b) });
+    const after = (waits[index] ?? []).map((other) => placed.get(other) ?? 0);
+    steps.push({ mutation: action.mutation, after: after.sort((a, b) => a - b) });
   }
   return steps;
 }

@@ -24,7 +24,7 @@ export interface Bits {
 }
 
 /** What an action does to one leaf: for each of its states the state after it, −1 where the action cannot run. */
-export interface LeafMap {
+interface LeafMap {
   readonly leaf: number;
   readonly after: Int16Array;
 }
