@@ -168,5 +168,11 @@ export class Loop {
 }
 
 function stopping(): RefusalError {
-  return new RefusalError({ code: -32019, what: 'the request was not carried out', where: 'kraken', why: 'the host is stopping', todo: 'Ask again when it is up' });
+  return new RefusalError({
+    code: -32019,
+    what: 'the request was not carried out',
+    where: 'kraken',
+    why: 'the host is stopping',
+    todo: 'Ask again when it is up',
+  });
 }

@@ -1,0 +1,98 @@
+/**
+ * The composer: the only file that knows all parts. Builds the store, the engine, the loop, the module processes and the
+ * control socket, hands each what it needs, and takes them down in the reverse order.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { HostConfig } from './config.ts';
+import { Api } from './control/api.ts';
+import type { HostPort } from './control/port.ts';
+import { type ControlServer, startControl } from './control/server.ts';
+import { RefusalError } from './core/refusal.ts';
+import { createHostLog, type HostLog } from './log.ts';
+import { createPort } from './port.ts';
+import { type Running, startRunning } from './running.ts';
+import { restoreInto } from './store/backup.ts';
+
+export interface HostOptions {
+  readonly dataDir: string;
+  readonly socket: string;
+  /** A group that may use the socket. */
+  readonly group?: string;
+  readonly config: HostConfig;
+  /** This host's own node, where it is not known yet. */
+  readonly id?: string;
+  /** Start although acknowledged changes are lost. */
+  readonly acceptLoss?: boolean;
+  /** Lines for the operator; absent = pino's JSON on stderr. */
+  readonly log?: HostLog;
+}
+
+export interface Host {
+  readonly port: HostPort;
+  readonly socket: string;
+  /** Stops modules, loop and store in order; nothing is left behind. */
+  stop(why: string): Promise<void>;
+  /** Settles when it has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+}
+
+/** Starts a host; rejects with a RefusalError in words for a person. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const log = options.log ?? createHostLog();
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  const given = {
+    dataDir: options.dataDir,
+    config: options.config,
+    name: hostname().split('.')[0] || 'head',
+    acceptLoss: options.acceptLoss ?? false,
+    log,
+  };
+  const start = (): Promise<Running> =>
+    startRunning({ ...given, self: options.id ?? randomUUID(), seed: randomInt(2 ** 31), api: () => api });
+  let running = await start();
+  const restore: HostPort['restore'] = async (file) => {
+    await running.stop();
+    try {
+      return await restoreInto(options.dataDir, file);
+    } finally {
+      running = await start();
+      api.renew();
+      running.startServices();
+    }
+  };
+  let server: ControlServer | undefined;
+  let stopping: Promise<void> | undefined;
+  let settle: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const stop = (why: string): Promise<void> => {
+    stopping ??= (async () => {
+      log('info', `stopping: ${why}`);
+      await running.stop();
+      await server?.close();
+      settle();
+    })();
+    return stopping;
+  };
+  const port = createPort(() => running, { restore, stop: (why) => void setImmediate(() => void stop(why)) });
+  const api = new Api(port);
+  try {
+    server = await startControl({ socket: options.socket, api, log, ...(options.group ? { group: options.group } : {}) });
+  } catch (error) {
+    await running.stop();
+    if (error instanceof RefusalError) throw error;
+    throw new RefusalError({
+      code: -32019,
+      what: 'the control socket cannot be opened',
+      where: options.socket,
+      why: String(error),
+      todo: 'Name another with --socket',
+    });
+  }
+  running.store.onFailed((error) => void stop(error.message));
+  running.startServices();
+  return { port, socket: options.socket, stop, stopped };
+}

@@ -1,0 +1,34 @@
+/** What the control surface is given of the running host, whichever one that is just now. */
+import type { HostPort } from './control/port.ts';
+import type { Json } from './core/declaration.ts';
+import { toOriginal } from './documents/original.ts';
+import { idOfName, parseNode, parsePatch } from './documents/parse.ts';
+import type { Running } from './running.ts';
+
+export function createPort(running: () => Running, owner: Pick<HostPort, 'restore' | 'stop'>): HostPort {
+  const stored = (id: string): { readonly [member: string]: Json } | undefined => running().engine.world.nodes.get(id)?.cfg;
+  return {
+    get engine() {
+      return running().questions;
+    },
+    now: () => running().now(),
+    ask: (make) => running().loop.ask(make),
+    onTurn: (listener) => running().loop.onTurn(listener),
+    history: (node, options) => running().store.history({ ...options, ...(node === undefined ? {} : { node }) }),
+    services: {
+      list: () => running().supervisor.list(),
+      start: (service) => running().supervisor.resume(service),
+      stop: (service) => running().supervisor.stop(service, 'an operator stopped it'),
+      restart: (service) => running().supervisor.restart(service, 'an operator restarted it'),
+      logs: (service, lines, follow) => running().supervisor.logs(service, lines, follow),
+    },
+    parseNode: (doc, where) => parseNode(running().schemas, doc, where, stored),
+    parsePatch: (doc, where) => parsePatch(running().schemas, doc, where),
+    checkDocument: (doc, where, id) => running().schemas.check(doc, where, id === undefined ? undefined : stored(id)),
+    checkValues: (values, where) => running().schemas.checkValues(values, where),
+    idOfName,
+    toOriginal: (doc) => toOriginal(doc, running().schemas),
+    backup: (file) => running().store.backup(file),
+    ...owner,
+  };
+}

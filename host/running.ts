@@ -1,0 +1,176 @@
+/** A host that runs on one data directory: store, engine, loop, module processes. Restoring a backup makes a new one. */
+import { join } from 'node:path';
+import type { Declaration } from '@kraken-hpc/sdk/wire';
+import { checkpointing } from './checkpoints.ts';
+import type { HostConfig } from './config.ts';
+import type { Api } from './control/api.ts';
+import type { ApiSession } from './control/session.ts';
+import { Questions } from './core/ask.ts';
+import type { Json, ServiceDeclaration } from './core/declaration.ts';
+import { Engine } from './core/engine.ts';
+import type { Millis } from './core/record.ts';
+import { Schemas } from './documents/schemas.ts';
+import type { HostLog } from './log.ts';
+import { Loop } from './loop.ts';
+import type { ModuleSession } from './modules/hooks.ts';
+import { createRegistry, parseServices, type ServiceSpec } from './modules/registry.ts';
+import { Supervisor } from './modules/supervisor.ts';
+import { performers } from './performers.ts';
+import { followServices } from './services.ts';
+import { type OpenedStore, openStore, type Store } from './store/store.ts';
+
+export interface RunningOptions {
+  readonly dataDir: string;
+  readonly config: HostConfig;
+  readonly self: string;
+  readonly name: string;
+  readonly seed: number;
+  readonly acceptLoss: boolean;
+  readonly log: HostLog;
+  /** Answers what modules ask beyond their own calls. */
+  api(): Api;
+}
+
+const VERSION = '0.1.0';
+
+export interface Running {
+  readonly engine: Engine;
+  readonly questions: Questions;
+  readonly store: Store;
+  readonly loop: Loop;
+  readonly supervisor: Supervisor;
+  readonly schemas: Schemas;
+  readonly now: () => Millis;
+  startServices(): void;
+  /** Modules, then the loop, then everything stored. */
+  stop(): Promise<void>;
+}
+
+export async function startRunning(options: RunningOptions): Promise<Running> {
+  const specs = parseServices(options.config.services, createRegistry(), serviceDir(options.dataDir));
+  const opened = await openStore(options.dataDir, { now: Date.now, log: options.log, acceptLoss: options.acceptLoss });
+  try {
+    return await compose(options, opened, specs);
+  } catch (error) {
+    await opened.store.close();
+    throw error;
+  }
+}
+
+async function compose(
+  options: RunningOptions,
+  { store, engine: record, nodes, tail }: OpenedStore,
+  specs: readonly ServiceSpec[],
+): Promise<Running> {
+  const { log } = options;
+  const schemas = new Schemas();
+  const turns = [...tail];
+  const now = steadyClock(turns.at(-1)?.at ?? 0);
+  const engine = new Engine(
+    { settings: options.config.settings, variables: schemas.variables(), self: options.self, seed: options.seed, now: now() },
+    { engine: record, nodes, tail: turns },
+  );
+  engine.world.seq = store.lastSeq;
+  let loop: Loop | undefined;
+  const getLoop = (): Loop => mustHave(loop);
+  const supervisor = new Supervisor({
+    now,
+    random: Math.random,
+    host: { name: options.name, version: VERSION, node: engine.world.self },
+    declared: (spec, declaration, wire) => takeDeclaration(schemas, getLoop(), spec, declaration, wire),
+    state: (service, state, why) => getLoop().push({ type: 'service', service, state, ...(why === undefined ? {} : { why }) }),
+    observed: (service, items) => getLoop().ask((request) => ({ type: 'observed', request, service, items })),
+    handle: (service, method, params, session) => options.api().handle(method, params, moduleSession(service, session)),
+    late: (service, items) => getLoop().push({ type: 'observed', service, items }),
+    knows: (node) => engine.world.nodes.has(node),
+    log: ({ level, service, message }) => log(level, message, { service }),
+  });
+  loop = new Loop(engine, store, performers(supervisor, getLoop, log), now);
+  const stopCheckpoints = checkpointing(loop, engine, store, (message) => log('error', message));
+  await makeSelf(loop, engine, options.name);
+  followServices(loop, engine, supervisor, specs);
+  return {
+    engine,
+    questions: new Questions(engine.world),
+    store,
+    loop,
+    supervisor,
+    schemas,
+    now,
+    startServices: () => {
+      for (const spec of specs) supervisor.start(spec);
+    },
+    stop: async () => {
+      await supervisor.stopAll('the host is stopping');
+      getLoop().stop();
+      await stopCheckpoints();
+      await store.close();
+    },
+  };
+}
+
+/** A new host's own node. */
+async function makeSelf(loop: Loop, engine: Engine, name: string): Promise<void> {
+  const { self, nodes } = engine.world;
+  if (nodes.has(self)) return;
+  const change = { nodes: [{ mode: 'create' as const, id: self, doc: { nodename: name } }] };
+  await loop.ask((request) => ({ type: 'apply', request, author: { user: 'core' }, change }));
+}
+
+/** A module's session, kept one and the same for the control API, which knows watches by it. */
+const sessions = new WeakMap<ModuleSession, ApiSession>();
+
+function moduleSession(service: string, session: ModuleSession): ApiSession {
+  let known = sessions.get(session);
+  if (!known) {
+    known = {
+      author: { user: `service:${service}` },
+      permissions: session.permissions,
+      get paths() {
+        return session.paths;
+      },
+      sendRaw: (line) => session.sendRaw(line),
+      get pendingBytes() {
+        return session.pendingBytes;
+      },
+      drained: () => session.drained(),
+      onClose: (listener) => session.onClose(listener),
+    };
+    sessions.set(session, known);
+  }
+  return known;
+}
+
+/** Where a service keeps its own data. */
+function serviceDir(dataDir: string): string {
+  return join(dataDir, 'services');
+}
+
+/** Wall-clock milliseconds that never jump while the host runs, and never fall behind what is stored. */
+function steadyClock(stored: Millis): () => Millis {
+  const base = Math.max(Date.now(), stored) - performance.now();
+  return () => Math.round(base + performance.now());
+}
+
+/** The schemas first, as the graph speaks of their paths; neither stays if the other is refused. */
+async function takeDeclaration(
+  schemas: Schemas,
+  loop: Loop,
+  spec: ServiceSpec,
+  declaration: ServiceDeclaration,
+  wire: Declaration,
+): Promise<void> {
+  const { state, extensions } = wire as { state?: Json; extensions?: Json };
+  schemas.add(spec.service, { ...(state === undefined ? {} : { state }), ...(extensions === undefined ? {} : { extensions }) });
+  try {
+    await loop.ask((request) => ({ type: 'declare', request, declaration }));
+  } catch (error) {
+    schemas.withdraw(spec.service);
+    throw error;
+  }
+}
+
+function mustHave<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('the host is not composed yet');
+  return part;
+}

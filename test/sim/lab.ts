@@ -1,0 +1,277 @@
+/**
+ * The real engine among simulated machines, on a virtual clock: BMCs, firmware, hosts on the nodes, a network between.
+ * Counts every power action that reaches a BMC. Deterministic for a seed.
+ */
+import type { ServiceDeclaration } from '../../host/core/declaration.ts';
+import type { Effect, TaskNode } from '../../host/core/effect.ts';
+import { Engine, type Remembered } from '../../host/core/engine.ts';
+import type { Command, Event, Failed, Observed } from '../../host/core/event.ts';
+import { seededRandom } from '../../host/core/random.ts';
+import type { EngineRecord, NodeRecord, Turn } from '../../host/core/record.ts';
+import type { Settings } from '../../host/core/settings.ts';
+import { engineRecord, nodeRecord } from '../../host/core/snapshot.ts';
+import { IMAGES, IPMI, PXE, VARIABLES } from '../core/layercake.ts';
+import { Machine } from './machine.ts';
+
+export const ROOT = '00000000-0000-4000-8000-000000000000';
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+
+export interface LabOptions {
+  readonly nodes?: number;
+  readonly seed?: number;
+  readonly settings?: Partial<Settings>;
+  /** Without these services (by name). */
+  readonly without?: readonly string[];
+  /** More services, declared beside the layercake's; they answer nothing by themselves. */
+  readonly more?: readonly ServiceDeclaration[];
+  /** Labels of the node with this index. */
+  readonly labels?: (index: number) => Record<string, string>;
+  /** The state of the machines before anybody looks. */
+  readonly running?: boolean;
+}
+
+export function nodeId(index: number): string {
+  return `00000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
+}
+
+export class Lab {
+  engine: Engine;
+  now = 1_000_000_000_000;
+  readonly machines = new Map<string, Machine>();
+  readonly random: () => number;
+  /** The host is running; its modules too unless named in `down`. */
+  up = true;
+  readonly down = new Set<string>();
+  /** Everything between this host and the nodes' own hosts (not the BMCs). */
+  network = true;
+  readonly logs: string[] = [];
+  readonly turns: Turn[] = [];
+  readonly answers: unknown[] = [];
+  readonly refusals: { what: string; where: string; why: string; todo: string }[] = [];
+  readonly sent: { at: number; mutation: string; node: string }[] = [];
+  readonly options: LabOptions;
+  #queue: { at: number; order: number; run: () => void }[] = [];
+  #order = 0;
+  #request = 1;
+  #cancelled = new Set<string>();
+  #epoch = 0;
+
+  constructor(options: LabOptions = {}) {
+    this.options = options;
+    this.random = seededRandom((options.seed ?? 1) + 77);
+    for (let i = 0; i < (options.nodes ?? 1); i++) this.machines.set(nodeId(i), new Machine(this, nodeId(i), options.running ?? false));
+    this.engine = this.#boot();
+  }
+
+  #boot(remembered?: Remembered): Engine {
+    const { settings, seed } = this.options;
+    const options = { variables: VARIABLES, self: ROOT, seed: seed ?? 1, now: this.now, ...(settings ? { settings } : {}) };
+    const engine = new Engine(options, remembered);
+    this.engine = engine;
+    if (!remembered) this.send({ type: 'apply', request: this.#request++, author: { user: 'core' }, change: { nodes: [{ mode: 'put', id: ROOT, doc: { nodename: 'head' } }] } });
+    for (const declaration of this.services()) {
+      this.send({ type: 'declare', request: this.#request++, declaration });
+      if (!this.down.has(declaration.service)) this.send({ type: 'service', service: declaration.service, state: 'ready' });
+    }
+    return engine;
+  }
+
+  services(): ServiceDeclaration[] {
+    const images = { ...IMAGES, playsHosts: true, discoveries: [...IMAGES.discoveries] };
+    return [IPMI, PXE, images, ...(this.options.more ?? [])].filter((service) => !this.options.without?.includes(service.service));
+  }
+
+  // --- what people do ----------------------------------------------------------------------------------------------------
+
+  /** Creates all nodes with this cfg (beside id, name, platform). */
+  create(cfg: Record<string, unknown> = { physState: 'POWER_ON', runState: 'SYNC', images: { state: 'ACTIVE' } }): void {
+    const nodes = [...this.machines.keys()].map((id, i) => ({
+      mode: 'create' as const,
+      id,
+      doc: { id, nodename: `kr${i + 1}`, platform: 'ipmi', ...(this.options.labels ? { labels: this.options.labels(i) } : {}), ...cfg } as never,
+    }));
+    this.send({ type: 'apply', request: this.#request++, author: { user: 'alice' }, change: { nodes } });
+  }
+
+  set(values: Record<string, unknown>, ids: readonly string[] = [...this.machines.keys()], force?: string): void {
+    this.send({
+      type: 'apply',
+      request: this.#request++,
+      author: { user: 'alice' },
+      change: { set: { nodes: ids, values: values as never } },
+      ...(force === undefined ? {} : { force }),
+    });
+  }
+
+  operate(command: Command): void {
+    this.send({ type: 'operate', request: this.#request++, author: { user: 'alice' }, command });
+  }
+
+  /** A module goes away or comes back. */
+  service(name: string, state: 'ready' | 'crashed' | 'failed'): void {
+    if (state === 'ready') this.down.delete(name);
+    else this.down.add(name);
+    this.#epoch++;
+    this.send({ type: 'service', service: name, state, ...(state === 'ready' ? {} : { why: `exited with code 1` }) });
+  }
+
+  /** kill -9 of the host, and its start on what was stored (all turns: the store's own loss is tested there). */
+  restart(after = 5 * SECOND, lose = false): void {
+    const stored: Remembered | undefined = lose ? undefined : { engine: undefined, nodes: [], tail: [...this.turns] };
+    this.up = false;
+    this.#epoch++;
+    this.run(after);
+    this.up = true;
+    if (lose) this.turns.length = 0;
+    this.#boot(stored);
+    if (!lose) this.engine.world.seq = this.turns.at(-1)?.seq ?? 0;
+    for (const machine of this.machines.values()) machine.greet();
+  }
+
+  /** What a snapshot would hold now. */
+  snapshot(): { engine: EngineRecord; nodes: NodeRecord[] } {
+    return { engine: engineRecord(this.engine.world), nodes: [...this.engine.world.nodes.values()].map((node) => structuredClone(nodeRecord(node))) };
+  }
+
+  // --- time ------------------------------------------------------------------------------------------------------------------
+
+  later(after: number, run: () => void): void {
+    this.#queue.push({ at: this.now + after, order: this.#order++, run });
+  }
+
+  /** Lets so much time pass. */
+  run(time: number): void {
+    const end = this.now + time;
+    for (let steps = 0; ; steps++) {
+      if (steps > 5_000_000) throw new Error('the lab does not come to rest');
+      this.#queue.sort((a, b) => a.at - b.at || a.order - b.order);
+      const next = this.#queue[0];
+      const wake = this.up ? (this.engine.wake ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+      const at = Math.min(next?.at ?? Number.POSITIVE_INFINITY, Math.max(wake, this.now));
+      if (at > end) break;
+      this.now = Math.max(this.now, at);
+      if (next && next.at <= wake) {
+        this.#queue.shift();
+        next.run();
+      } else this.send({ type: 'tick' });
+    }
+    this.now = end;
+  }
+
+  /** Runs until the condition holds; false if it does not within the time. */
+  until(condition: () => boolean, within: number, step = SECOND): boolean {
+    for (const end = this.now + within; this.now < end; ) {
+      if (condition()) return true;
+      this.run(step);
+    }
+    return condition();
+  }
+
+  send(...events: Event[]): void {
+    if (!this.up) return;
+    for (const effect of this.engine.turn(events, this.now)) this.#perform(effect);
+  }
+
+  // --- what is asked of the world ------------------------------------------------------------------------------------------------
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'journal':
+        this.turns.push(effect.turn);
+        return;
+      case 'run': {
+        for (const node of effect.nodes) this.sent.push({ at: this.now, mutation: `${effect.service}/${effect.mutation}`, node: node.id });
+        const epoch = this.#epoch;
+        if (this.down.has(effect.service)) return;
+        this.#module(effect.service, effect.mutation, effect.nodes, (observed, failed) => {
+          if (epoch !== this.#epoch && this.down.has(effect.service)) return;
+          const kept = failed.filter((one) => !this.#cancelled.has(`${effect.run}/${one.node}`));
+          this.send({ type: 'ran', run: effect.run, observed, failed: kept });
+        });
+        return;
+      }
+      case 'poll':
+        if (!this.down.has(effect.service)) this.#module(effect.service, 'poll', effect.nodes, (observed, failed) => this.send({ type: 'polled', poll: effect.poll, observed, failed }));
+        return;
+      case 'cancel':
+        for (const node of effect.nodes) this.#cancelled.add(`${effect.run}/${node}`);
+        return;
+      case 'probe': {
+        const machine = this.machines.get(effect.node);
+        const answers = this.network && machine?.hostUp === true && machine.linked;
+        this.later(answers ? 5 : effect.timeout, () => this.send({ type: 'probed', node: effect.node, answered: answers }));
+        return;
+      }
+      case 'log':
+        this.logs.push(effect.message);
+        return;
+      case 'answer':
+        this.answers.push(effect.result);
+        return;
+      case 'refuse':
+        this.refusals.push(effect.refusal);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  /** One call to a module: each machine does it in its own time, the call is answered when all have. */
+  #module(service: string, action: string, nodes: readonly TaskNode[], reply: (observed: Observed[], failed: Failed[]) => void): void {
+    const observed: Observed[] = [];
+    const failed: Failed[] = [];
+    let open = nodes.length;
+    const done = (): void => {
+      open--;
+      if (open === 0) reply(observed, failed);
+    };
+    for (const { id, revision } of nodes) {
+      const machine = this.machines.get(id);
+      if (!machine) {
+        failed.push({ node: id, error: { code: -32011, message: 'no such machine' } });
+        done();
+        continue;
+      }
+      machine.act(service, action, (values, error) => {
+        if (error) failed.push({ node: id, error });
+        else if (values) observed.push({ node: id, values, asOf: revision, ...machine.voice(service) });
+        done();
+      });
+    }
+  }
+
+  // --- what is looked at ------------------------------------------------------------------------------------------------------------
+
+  seen(id: string, path: string): unknown {
+    return this.engine.world.nodes.get(id)?.seen(path);
+  }
+
+  walk(id: string): string | undefined {
+    return this.engine.world.nodes.get(id)?.walk;
+  }
+
+  get ids(): string[] {
+    return [...this.machines.keys()];
+  }
+
+  allAtGoal(ids: readonly string[] = this.ids): boolean {
+    return ids.every((id) => this.walk(id) === 'atGoal');
+  }
+
+  /** Power actions that reached BMCs, all nodes together. */
+  get powerActions(): { on: number; off: number } {
+    let on = 0;
+    let off = 0;
+    for (const machine of this.machines.values()) {
+      on += machine.actions.on;
+      off += machine.actions.off;
+    }
+    return { on, off };
+  }
+
+  forgetActions(): void {
+    for (const machine of this.machines.values()) machine.actions = { on: 0, off: 0 };
+  }
+}
