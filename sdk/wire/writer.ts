@@ -30,7 +30,7 @@ export function createWriter(stream: Sink, options: WriterOptions): LineWriter {
   let queuedBytes = 0;
   let open = true;
   let waiting: (() => void)[] = [];
-  const pending = (): number => queuedBytes + stream.writableLength;
+  const pending = (): number => (open ? queuedBytes + stream.writableLength : 0);
   const settle = (): void => {
     if (open && pending() > 0) return;
     const done = waiting;
