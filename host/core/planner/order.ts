@@ -1,5 +1,6 @@
 /** The order of a plan's steps: which must wait for which, and which of those that need not comes first. */
 import type { Graph } from '../graph.ts';
+import { Heap } from './heap.ts';
 import type { Action } from './model.ts';
 import type { PlanStep } from './plan.ts';
 
@@ -11,20 +12,26 @@ import type { PlanStep } from './plan.ts';
  */
 export function ordered(graph: Graph, actions: readonly Action[], touches: (action: Action) => Touches): PlanStep[] {
   const waits = dependencies(actions.map(touches));
-  const rank = (index: number): number => {
+  const followers = waits.map((): number[] => []);
+  for (const [index, others] of waits.entries()) for (const other of others) followers[other]?.push(index);
+  const missing = waits.map((others) => others.length);
+  const ready = new Heap<number>();
+  const offer = (index: number): void => {
     const mutation = actions[index]?.mutation;
-    return mutation?.disruptive ? 2 : mutation && graph.askOf(mutation.id) ? 0 : 1;
+    const rank = mutation?.disruptive ? 2 : mutation && graph.askOf(mutation.id) ? 0 : 1;
+    ready.push(rank * actions.length + index, index);
   };
+  for (const [index, count] of missing.entries()) if (count === 0) offer(index);
   const order: number[] = [];
   const placed = new Map<number, number>();
-  while (order.length < actions.length) {
-    let next = -1;
-    for (let index = 0; index < actions.length; index++) {
-      if (placed.has(index) || waits[index]?.some((other) => !placed.has(other))) continue;
-      if (next < 0 || rank(index) < rank(next)) next = index;
-    }
+  for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
     placed.set(next, order.length);
     order.push(next);
+    for (const follower of followers[next] ?? []) {
+      const left = (missing[follower] ?? 0) - 1;
+      missing[follower] = left;
+      if (left === 0) offer(follower);
+    }
   }
   const steps: PlanStep[] = [];
   for (const index of order) {

@@ -3,9 +3,14 @@ import { Heap } from './heap.ts';
 import type { Action } from './model.ts';
 import type { Bits, CentreAction, Leaf, LeafAction, Star } from './star.ts';
 
-/** Beyond so many states, or prices kept, a search is given up: an answer within a fraction of a second, whatever is asked. */
-const MAX_EXPANDED = 20_000;
-const MAX_PRICES = 4_000_000;
+/**
+ * A search is given up when it has done so much, or would keep so much: an answer within a fraction of a second and some dozen
+ * megabytes, whatever is asked. Counted in prices worked out, so that where it ends does not depend on the machine.
+ */
+const MAX_WORK = 10_000_000;
+const MAX_KEPT = 4_000_000;
+/** What a state costs beside its prices, in the same unit. */
+const STATE = 40;
 
 export type Found =
   | { readonly kind: 'found'; readonly actions: readonly Action[]; readonly cost: number }
@@ -29,16 +34,18 @@ export function search(star: Star): Found {
   let best: Node | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
   let kept = 0;
+  let work = 0;
 
   const offer = (node: Node): void => {
     const estimate = node.spent + atLeast(star, node.prices);
     if (!(estimate < bestCost)) return;
     const key = star.words === 1 ? (node.centre[0] ?? 0) : node.centre.join();
     const others = seen.get(key) ?? [];
+    work += (2 * others.length + 1) * (star.prices + STATE);
     if (others.some((other) => dominates(star, other, node))) return;
     for (const other of others) other.dominated = dominates(star, node, other);
     seen.set(key, [...others.filter((other) => !other.dominated), node]);
-    kept++;
+    kept += star.prices + STATE;
     if (holds(star.goals, node.centre)) {
       const cost = node.spent + atGoal(star, node.prices);
       if (cost < bestCost) {
@@ -53,7 +60,9 @@ export function search(star: Star): Found {
   let expanded = 0;
   for (let node = open.pop(bestCost); node; node = open.pop(bestCost)) {
     if (node.dominated) continue;
-    if (++expanded > MAX_EXPANDED || kept * star.prices > MAX_PRICES) return { kind: 'tooLarge', expanded };
+    expanded++;
+    work += star.actions.length;
+    if (work > MAX_WORK || kept > MAX_KEPT) return { kind: 'tooLarge', expanded };
     for (const action of star.actions) {
       const next = step(star, node, action);
       if (next) offer(next);
