@@ -1,5 +1,5 @@
 /** What makes a service's declaration refused at load: it contradicts itself, the schemas, or another service. */
-import type { Path, ServiceDeclaration, Variable } from './declaration.ts';
+import type { Mutation, Path, Scalar, ServiceDeclaration, Variable } from './declaration.ts';
 import { faultsOf, show, waysOf } from './faults.ts';
 import { covers } from './pointer.ts';
 
@@ -46,12 +46,13 @@ export function withoutContradictions(services: readonly ServiceDeclaration[], v
     const declared = new Map([...base].map(([path, { variable }]) => [path, variable]));
     for (const service of accepted)
       for (const variable of service.variables) declared.set(variable.path, declared.get(variable.path) ?? variable);
+    const company = companyOf(accepted);
     const sound = accepted.filter((service) => {
       const texts = [
         ...faultsOf(service, declared),
-        ...tooWeak(service, accepted),
-        ...neverQuiet(service, accepted),
-        ...noWayOut(service, accepted, declared),
+        ...tooWeak(service, company),
+        ...neverQuiet(service, company),
+        ...noWayOut(service, company, declared),
       ];
       refuse(refused, service, texts);
       return texts.length === 0;
@@ -95,25 +96,65 @@ function shapeOf(variable: Variable): string {
   ]);
 }
 
+/** What the services that are loaded together have to say to each other. */
+interface Company {
+  readonly discoverers: ReadonlyMap<Path, readonly ServiceDeclaration[]>;
+  readonly declarers: ReadonlyMap<Path, readonly ServiceDeclaration[]>;
+  readonly mutators: ReadonlyMap<Path, readonly ServiceDeclaration[]>;
+  /** Paths with a value that some mutation leads out of. */
+  readonly exits: ReadonlySet<string>;
+  readonly barrier: Mutation | undefined;
+}
+
+function companyOf(services: readonly ServiceDeclaration[]): Company {
+  const exits = new Set<string>();
+  for (const { mutations } of services)
+    for (const { mutates } of mutations)
+      for (const [path, [from, to]] of Object.entries(mutates)) if (from !== to) exits.add(exitOf(path, from));
+  return {
+    discoverers: byPath(services, (service) => waysOf(service).flatMap(({ way }) => way.discovers)),
+    declarers: byPath(services, (service) => service.variables.map((variable) => variable.path)),
+    mutators: byPath(services, (service) => service.mutations.flatMap((mutation) => Object.keys(mutation.mutates))),
+    exits,
+    barrier: services.flatMap((service) => service.mutations).find((mutation) => mutation.id === QUIESCE),
+  };
+}
+
+function exitOf(path: Path, value: Scalar): string {
+  return JSON.stringify([path, value]);
+}
+
+function byPath(services: readonly ServiceDeclaration[], pathsOf: (service: ServiceDeclaration) => readonly Path[]) {
+  const found = new Map<Path, ServiceDeclaration[]>();
+  for (const service of services) {
+    for (const path of new Set(pathsOf(service))) {
+      const others = found.get(path);
+      if (others) others.push(service);
+      else found.set(path, [service]);
+    }
+  }
+  return found;
+}
+
+/** Whose a path is: the core's, where it discovers it; else of those who declare the variable, else of those who mutate it. */
+function ownersOf(path: Path, { discoverers, declarers, mutators }: Company): readonly ServiceDeclaration[] {
+  const core = discoverers.get(path)?.find((service) => service.service === 'core');
+  return core ? [core] : (declarers.get(path) ?? mutators.get(path) ?? []);
+}
+
 /**
- * Ways to discover a path under weaker conditions than its owner declares: they would make it known when the owner says that
- * it cannot be. The owner of a path is the core where the core discovers it, else who declares the variable. Only conditions
- * on what somebody mutates count; the others say which nodes are meant.
+ * Ways to discover a path under weaker conditions than its owner does: they would make it known when the owner says that it
+ * cannot be. Only conditions on what somebody mutates count; the others say which nodes are meant.
  */
-function tooWeak(service: ServiceDeclaration, accepted: readonly ServiceDeclaration[]): string[] {
-  const mutable = new Set(accepted.flatMap((other) => other.mutations.flatMap((mutation) => Object.keys(mutation.mutates))));
+function tooWeak(service: ServiceDeclaration, company: Company): string[] {
   const texts: string[] = [];
   for (const { kind, way } of waysOf(service)) {
     for (const path of way.discovers) {
-      const owners = accepted.filter((other) =>
-        other.service === 'core'
-          ? waysOf(other).some((own) => own.way.discovers.includes(path))
-          : other.variables.some((variable) => variable.path === path),
-      );
-      if (owners.length === 0 || owners.some((owner) => owner.service === service.service || owner.module === service.module)) continue;
+      const owners = ownersOf(path, company);
+      if (owners.some((owner) => owner.service === service.service || owner.module === service.module)) continue;
       const theirs = owners.flatMap(waysOf).filter((own) => own.way.discovers.some((discovered) => covers(discovered, path)));
       const lacking = theirs.map((own) =>
-        Object.entries(own.way.requires).filter(([name, value]) => mutable.has(name) && way.requires[name] !== value),
+        Object.entries(own.way.requires).filter(([name, value]) => company.mutators.has(name) && way.requires[name] !== value),
       );
       const least = lacking.sort((a, b) => a.length - b.length)[0];
       if (!least || least.length === 0) continue;
@@ -127,33 +168,21 @@ function tooWeak(service: ServiceDeclaration, accepted: readonly ServiceDeclarat
 }
 
 /** A `quiet` on what the barrier itself changes: it would never open. */
-function neverQuiet(service: ServiceDeclaration, accepted: readonly ServiceDeclaration[]): string[] {
-  const barriers = accepted.flatMap((other) => other.mutations.filter((mutation) => mutation.id === QUIESCE));
-  return barriers.flatMap(({ mutates }) =>
-    Object.entries(service.quiet).flatMap(([path, value]) =>
-      path in mutates
-        ? [
-            `service ${service.service} wants ${path} quiet at ${show(value)}, but ${QUIESCE} itself mutates ${path}; name a path of the module's own`,
-          ]
-        : [],
-    ),
-  );
+function neverQuiet({ service, quiet }: ServiceDeclaration, { barrier }: Company): string[] {
+  return Object.entries(quiet).flatMap(([path, value]) => {
+    if (!barrier || !(path in barrier.mutates)) return [];
+    return `service ${service} wants ${path} quiet at ${show(value)}, but ${QUIESCE} itself mutates ${path}; name a path of the module's own`;
+  });
 }
 
 /** failTo values in which a node would be stuck for ever. The core's own are exempt: what leads out of them comes with the power plugins. */
-function noWayOut(service: ServiceDeclaration, accepted: readonly ServiceDeclaration[], declared: ReadonlyMap<Path, Variable>): string[] {
-  if (service.service === 'core') return [];
-  const texts: string[] = [];
-  for (const mutation of service.mutations) {
-    for (const [path, value] of Object.entries(mutation.failTo).sort()) {
+function noWayOut({ service, mutations }: ServiceDeclaration, { exits }: Company, declared: ReadonlyMap<Path, Variable>): string[] {
+  if (service === 'core') return [];
+  return mutations.flatMap(({ id, failTo }) =>
+    Object.entries(failTo).flatMap(([path, value]) => {
       const variable = declared.get(path);
-      if (variable?.terminal.includes(value) || value === variable?.unknown) continue;
-      if (accepted.some((other) => other.mutations.some((out) => out.mutates[path]?.[0] === value && out.mutates[path]?.[1] !== value)))
-        continue;
-      texts.push(
-        `mutation ${mutation.id} fails to ${path} ${show(value)}, and no mutation of any loaded service leads out of it; load one that does, or mark the value x-terminal`,
-      );
-    }
-  }
-  return texts;
+      if (variable?.terminal.includes(value) || value === variable?.unknown || exits.has(exitOf(path, value))) return [];
+      return `mutation ${id} fails to ${path} ${show(value)}, and no mutation of any loaded service leads out of it; load one that does, or mark the value x-terminal`;
+    }),
+  );
 }

@@ -87,6 +87,11 @@ const REFUSED: readonly {
     says: [/bad\/see discovers \/runState without requiring \/physState POWER_ON, which core/],
   },
   {
+    name: 'a weaker discovery of what another one mutates',
+    service: bad({ discoveries: [discovery('bad/see', ['/images/state'])] }),
+    says: [/bad\/see discovers \/images\/state without requiring \/runState SYNC, which images, whose path it is/],
+  },
+  {
     name: 'a weaker poller',
     service: bad({ pollers: [poller('bad/see', ['/runState'], { '/physState': 'POWER_OFF' })] }),
     says: [/poller bad\/see discovers \/runState without/],
@@ -344,17 +349,23 @@ const KNOWN: readonly {
   },
   {
     name: 'another way with less in common',
-    services: [...LAYERCAKE, service('see', { discoveries: [discovery('see/see', ['/images/state'])] })],
+    services: [...LAYERCAKE, service('see', { module: 'images', discoveries: [discovery('see/see', ['/images/state'])] })],
     expect: { '/pxe/state': { '/physState': 'POWER_ON' }, '/runState': { '/physState': 'POWER_ON' } },
   },
   {
     name: 'a way for other nodes only does not count',
-    services: [...LAYERCAKE, service('see', { discoveries: [discovery('see/see', ['/images/state'], { '/platform': 'redfish' })] })],
+    services: [
+      ...LAYERCAKE,
+      service('see', { module: 'images', discoveries: [discovery('see/see', ['/images/state'], { '/platform': 'redfish' })] }),
+    ],
     expect: LAYERCAKE_KNOWLEDGE,
   },
   {
     name: 'but does for those',
-    services: [...LAYERCAKE, service('see', { discoveries: [discovery('see/see', ['/images/state'], { '/platform': 'redfish' })] })],
+    services: [
+      ...LAYERCAKE,
+      service('see', { module: 'images', discoveries: [discovery('see/see', ['/images/state'], { '/platform': 'redfish' })] }),
+    ],
     statics: { '/platform': 'redfish' },
     expect: { '/pxe/state': { '/physState': 'POWER_ON' }, '/runState': { '/physState': 'POWER_ON' } },
   },

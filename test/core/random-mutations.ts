@@ -67,6 +67,7 @@ export function anyCase(most: { readonly variables: number; readonly values: num
       const mutations = drafts.flatMap((one, index) => toMutation(one, index, path, pick, conditions, taken));
       const services = [0, 1, 2].map((owner) =>
         service(`s${owner}`, {
+          module: 'one',
           mutations: mutations.filter((one) => one.service === `s${owner}`),
           pollers: ways.flatMap((one, index) =>
             one.owner === owner && one.polls ? poller(`s${owner}/p${index}`, [path(one.discovers)], conditions(one.requires)) : [],
