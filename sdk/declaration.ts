@@ -53,7 +53,7 @@ export class Reportable {
     for (const mutation of Object.values(mutations ?? {})) for (const path of Object.keys(mutation.mutates)) this.#add(path);
     for (const { discovers } of [...Object.values(pollers ?? {}), ...Object.values(discoveries ?? {})])
       for (const path of discovers) this.#add(path);
-    if (playsHosts === true) for (const path of ['/physState', '/runState', '/services/']) this.#add(path);
+    if (playsHosts === true) for (const path of ['/physState', '/runState', '/busy', '/services/']) this.#add(path);
   }
 
   /** The first path that it did not declare. */

@@ -99,6 +99,8 @@ export interface Definition<C, S, X> {
   readonly permissions?: readonly Permission[];
   /** Permission `sessions`. */
   readonly hosts?: Hosts<NoInfer<C>, NoInfer<S>, NoInfer<X>>;
+  /** What it declares with this config, where that depends on it: less than the literal says, or other durations; never more. */
+  readonly declares?: (declaration: Declaration, config: ConfigOf<NoInfer<C>>) => Declaration;
   /** Called once, before the first task. A throw ends the process. */
   readonly start?: (life: Life<NoInfer<C>, NoInfer<S>, NoInfer<X>>) => MaybePromise<void>;
   /** Called once, when it is stopped: give back what it holds. */

@@ -4,3 +4,4 @@ export type { CfgChange, Host, Query, Report, Watcher } from './host.ts';
 export type { ConfigSchema, Duration, ExtensionSchema, PhysState, RunState, StateSchema } from './infer.ts';
 export { serve } from './serve.ts';
 export type { Hearing, Level, NodeTask, Task, TaskNode } from './task.ts';
+export type { Declaration } from './wire/index.ts';

@@ -16,6 +16,7 @@ export interface KnownValues {
   readonly '/platform': string;
   readonly '/physState': PhysState;
   readonly '/runState': RunState;
+  readonly '/busy': Json;
   readonly '/pxe/state': 'NONE' | 'WAIT' | 'INIT';
   readonly '/pxe/method': 'PXE' | 'iPXE';
   readonly '/images/state': string;
@@ -132,6 +133,15 @@ export type PathOf<S, X> = (keyof PathValues<S, X> & string) | `/${keyof X & str
 
 /** Some of the values. */
 export type Some<S, X> = { readonly [P in keyof PathValues<S, X>]?: PathValues<S, X>[P] };
-/** What a module returns for a node: a path that was not seen may be undefined. */
-export type Seen<S, X> = { readonly [P in keyof PathValues<S, X>]?: PathValues<S, X>[P] | undefined };
+/** True for `/labels/${string}`: a pattern of paths, not one. */
+type IsPattern<P extends string> = string extends P ? true : Record<never, never> extends Record<P, 1> ? true : false;
+/**
+ * What a module returns for a node: a path that was not seen may be undefined. Patterns of paths that are not its own are left out:
+ * with them the type would have an index signature, and TypeScript would let every misspelled path pass.
+ */
+export type Seen<S, X> = {
+  readonly [P in keyof PathValues<S, X> as P extends keyof Owned<S, X> ? P : IsPattern<P & string> extends true ? never : P]?:
+    | PathValues<S, X>[P]
+    | undefined;
+};
 export type Steps<S, X> = { readonly [P in keyof PathValues<S, X>]?: readonly [from: PathValues<S, X>[P], to: PathValues<S, X>[P]] };

@@ -114,7 +114,8 @@ export class Session {
     this.#config = this.#checked(config);
     this.#clock = now - performance.now();
     this.#state = 'declared';
-    const { declaration, definition } = this.#module;
+    const { definition } = this.#module;
+    const declaration = definition.declares?.(this.#module.declaration, this.#config as never) ?? this.#module.declaration;
     const capabilities = ['config'];
     if (declaration.mutations !== undefined || definition.hosts !== undefined) capabilities.push('mutations');
     if (declaration.pollers !== undefined) capabilities.push('pollers');

@@ -1,0 +1,6 @@
+// expect: 'tpye'
+import { defineModule } from '@kraken-hpc/sdk';
+
+export default defineModule({
+  config: { bmc: { tpye: 'string' } },
+});

@@ -1,0 +1,8 @@
+// expect: '120sec'
+import { defineModule } from '@kraken-hpc/sdk';
+
+export default defineModule({
+  mutations: {
+    powerOn: { mutates: { '/physState': ['POWER_OFF', 'POWER_ON'] }, timeout: '120sec', run: () => ({ '/physState': 'POWER_ON' }) },
+  },
+});

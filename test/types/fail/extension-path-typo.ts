@@ -1,0 +1,7 @@
+// expect: '/pump/spede'
+import { defineModule } from '@kraken-hpc/sdk';
+
+export default defineModule({
+  extensions: { pump: { type: 'object', properties: { speed: { enum: ['UNKNOWN', 'SLOW', 'FAST'] } } } },
+  mutations: { faster: { mutates: { '/pump/spede': ['SLOW', 'FAST'] }, timeout: '5s', run: () => ({ '/pump/speed': 'FAST' }) } },
+});

@@ -1,0 +1,6 @@
+// expect: 'cfg:wirte'
+import { defineModule } from '@kraken-hpc/sdk';
+
+export default defineModule({
+  permissions: ['cfg:wirte'],
+});

@@ -1,0 +1,6 @@
+// expect: 'mutatoins'
+import { defineModule } from '@kraken-hpc/sdk';
+
+export default defineModule({
+  mutatoins: {},
+});
