@@ -33,6 +33,8 @@ export interface Limits {
   /** Silence of the module before it is pinged, and how long the answer may take. Longer: killed, unresponsive. */
   readonly idle: number;
   readonly ping: number;
+  /** A module answers for every node at the deadline, by a clock that lags by its own start: how long after it that answer may come. */
+  readonly answerGrace: number;
   /** How long an answer that comes after its deadline still counts as an observation. */
   readonly lateAnswer: number;
 }
@@ -58,5 +60,6 @@ export const defaultLimits: Limits = {
   initialize: 1 * MIB,
   idle: 10_000,
   ping: 5000,
+  answerGrace: 1000,
   lateAnswer: 600_000,
 };

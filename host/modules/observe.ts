@@ -24,7 +24,7 @@ export type NodeCheck = (node: string) => Failure | undefined;
 
 const HEARD: readonly unknown[] = ['hello', 'session', 'dhcp', 'claim'];
 /** What the node's own host says of itself, told by a module that plays it. */
-const PLAYED: readonly Path[] = ['/physState', '/runState', '/busy'];
+const PLAYED: readonly Path[] = ['/physState', '/runState', '/busy', '/services/'];
 
 export function reporter(declaration: ServiceDeclaration): Reporter {
   const leaves = new Set<Path>();

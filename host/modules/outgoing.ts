@@ -71,7 +71,7 @@ export class Outgoing {
       node: node.id,
       error: failure(CODES.TooLarge, `${name}: node ${node.id} has ${bytes} bytes, a line holds ${limits.line}`),
     }));
-    const parts = batches.map((nodes): Part => ({ nodes, sent: send(peer, ask, nodes, timeoutMs) }));
+    const parts = batches.map((nodes): Part => ({ nodes, sent: send(peer, ask, nodes, timeoutMs + limits.answerGrace) }));
     if (ask.method === 'mutation/run') this.#parts.set(run, parts);
     const replies = await Promise.all(parts.map((part) => this.#reply(name, part, timeoutMs)));
     if (ask.method === 'mutation/run') this.#parts.delete(run);

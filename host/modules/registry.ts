@@ -36,10 +36,11 @@ const MEMBERS = ['module', 'serves', 'config', 'permissions', 'env', 'enabled'];
 /** Modules in `plugins/*` and `node_modules/@kraken-hpc/*` of the folders given, nearest first; without any, those above the host's own code. */
 export function createRegistry(roots: readonly string[] = ancestors(import.meta.url)): Registry {
   const modules = new Map<string, FoundModule>();
+  const broken: string[] = [];
   for (const root of roots) {
     for (const parent of [join(root, 'plugins'), join(root, 'node_modules', '@kraken-hpc')]) {
       for (const name of existsSync(parent) ? readdirSync(parent).sort() : []) {
-        const module = readManifest(join(parent, name));
+        const module = readOrNote(join(parent, name), broken);
         if (module && !modules.has(module.module)) modules.set(module.module, module);
       }
     }
@@ -55,11 +56,22 @@ export function createRegistry(roots: readonly string[] = ancestors(import.meta.
         code: CODES.NotFound,
         what: 'there is no such module',
         where: `module ${name}`,
-        why: `the modules installed are: ${known}`,
+        why: [`the modules installed are: ${known}`, ...broken].join('; '),
         todo: 'Correct the name, or install it',
       });
     },
   };
+}
+
+/** One broken folder must not keep all others from running: it is named to whoever misses a module. */
+function readOrNote(dir: string, broken: string[]): FoundModule | undefined {
+  try {
+    return readManifest(dir);
+  } catch (error) {
+    if (!(error instanceof RefusalError)) throw error;
+    broken.push(error.message);
+    return undefined;
+  }
 }
 
 /**

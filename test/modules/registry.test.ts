@@ -32,7 +32,7 @@ put('far/node_modules/@kraken-hpc/simulator', {
 put('far/node_modules/@kraken-hpc/sdk', { 'package.json': { name: '@kraken-hpc/sdk' } });
 put('near/plugins/source', { 'package.json': { name: 'source', kraken: { protocol: 1, main: 'dist/main.js' } }, 'main.ts': '' });
 const python = put('near/plugins/py', { 'module.json': { protocol: 1, name: 'py', version: '0.3.0', command: ['./run.py', '--fast'] } });
-const broken = put('elsewhere/broken', { 'package.json': '{' });
+const broken = put('near/plugins/broken', { 'package.json': '{' });
 const roots = [join(root, 'near'), join(root, 'far')];
 const registry = createRegistry(roots);
 
@@ -77,7 +77,10 @@ for (const [manifest, says] of MANIFESTS) {
 }
 
 test('what is not there is refused with what is', () => {
-  assert.throws(() => registry.find('impi'), refusedAs('the modules installed are: py, simulator, source'));
+  assert.throws(
+    () => registry.find('impi'),
+    refusedAs(`the modules installed are: py, simulator, source; ${join(broken, 'package.json')}: its manifest is refused`),
+  );
   assert.throws(() => registry.find(broken), refusedAs('its manifest is refused'));
 });
 

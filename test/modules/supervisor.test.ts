@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -291,6 +293,42 @@ test('a secret in the words of a module does not get to the engine', async () =>
   const config = { password: 'hunter22', greeting: 'my password is hunter22' };
   await start({ command: [...commandOf('tool'), 'with-password'], config });
   assert.equal(await tell(supervisor, 'config'), '{"password":"***","greeting":"my password is ***"}');
+});
+
+test('a module made with the SDK: config, runs, polls, a slow node beside a quick one, and an end at the first word', async (t) => {
+  const bmc = createServer((request, response) => {
+    if (request.url?.startsWith('/slow')) return;
+    response.end(request.method === 'PUT' ? request.url?.split('/').at(-1) : 'off');
+  });
+  t.after(() => {
+    bmc.closeAllConnections();
+    bmc.close();
+  });
+  await new Promise<void>((resolve) => bmc.listen(0, '127.0.0.1', resolve));
+  const { supervisor, log } = make();
+  const main = fileURLToPath(new URL('../fixtures/sdk/http-bmc.main.ts', import.meta.url));
+  const command = [process.execPath, '--import', import.meta.resolve('tsx'), '--conditions=kraken-source', main];
+  const config = { bmc: `http://127.0.0.1:${(bmc.address() as AddressInfo).port}` };
+  supervisor.start({ ...specOf(), service: 'bmc', command, cwd: join(dir, 'bmc'), config });
+  await supervisor.ready('bmc');
+  const task = (id: string, port: string | number) => ({ id, cfg: { '/bmc/port': port }, dsc: {}, revision: 3 });
+  const polled = await supervisor.poll({ service: 'bmc', poller: 'power', deadline: soon(), nodes: [task('n1', 1)] }, 1);
+  assert.deepEqual(
+    polled.observed.map(({ node, values }) => [node, values]),
+    [['n1', { '/physState': 'POWER_OFF' }]],
+  );
+  const run = await supervisor.run(
+    { service: 'bmc', mutation: 'powerOn', deadline: Date.now() + 500, nodes: [task('n1', 1), task('n2', 'slow')].reverse() },
+    2,
+  );
+  assert.deepEqual(
+    run.failed.map(({ node, error }) => [node, error.code]),
+    [['n2', -32022]],
+    JSON.stringify(run),
+  );
+  assert.equal(run.lost, undefined);
+  await supervisor.stop('bmc');
+  assert.deepEqual(log.slice(1), ['service bmc stopped: an operator stopped it']);
 });
 
 test('killed with -9 it is back in under a second; stopped, nothing is left', async () => {
