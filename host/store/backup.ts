@@ -6,7 +6,7 @@ import { type Disk, nodeDisk } from './disk.ts';
 import { buildStore, finishSwitch, lockStore } from './format.ts';
 import { encodeFrame, type Frame, frameText } from './frame.ts';
 import { pacer } from './pace.ts';
-import { conflict, notFound, notReady, wordsOf } from './refuse.ts';
+import { conflict, inWords, notFound, notReady, wordsOf } from './refuse.ts';
 import { framesOf, readTurn, type Segment } from './segments.ts';
 import { findSurvivors, type SnapshotFile, survivingFrames } from './snapshot.ts';
 import { writeFrames } from './write.ts';
@@ -93,7 +93,12 @@ export async function writeBackup(disk: Disk, file: string, source: Source): Pro
 }
 
 /** Checks the whole file before anything is touched; then the directory has its state, or, after a crash, still the old one. */
-export async function restoreInto(dir: string, file: string, disk: Disk = nodeDisk): Promise<RestoreSummary> {
+export function restoreInto(dir: string, file: string, disk: Disk = nodeDisk): Promise<RestoreSummary> {
+  const todo = 'The store is as it was. See that the file can be read, and that the data directory has room and may be written to';
+  return inWords('nothing was restored', file, todo, () => restoreLocked(dir, file, disk));
+}
+
+async function restoreLocked(dir: string, file: string, disk: Disk): Promise<RestoreSummary> {
   const lock = await lockStore(disk, dir);
   try {
     const checked = await checkBackup(disk, file);

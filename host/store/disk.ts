@@ -38,9 +38,7 @@ export interface Disk {
 const INLINE_WRITE = 64 * 1024;
 
 export const nodeDisk: Disk = {
-  makeDir: (path) => {
-    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-  },
+  makeDir,
   list: (path) => {
     try {
       return fs.readdirSync(path).sort();
@@ -168,6 +166,18 @@ function readAt(path: string, offset: number, length: number): Buffer {
     return bytes.subarray(0, done);
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** Not mkdirSync's `recursive`, which never returns where a parent is there but takes no directory (/proc). */
+function makeDir(path: string): void {
+  try {
+    fs.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    if (!isMissing(error) || fs.existsSync(dirname(path))) throw error;
+    makeDir(dirname(path));
+    fs.mkdirSync(path, { mode: 0o700 });
   }
 }
 

@@ -32,3 +32,13 @@ export function notFound(what: string, where: string, why: string, todo: string)
 export function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the operating system said (EACCES, ENOSPC …), in words; everything else as it is. */
+export async function inWords<T>(what: string, where: string, todo: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && 'syscall' in error) throw notReady(what, where, error.message, todo);
+    throw error;
+  }
+}

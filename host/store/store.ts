@@ -18,7 +18,7 @@ import { lockStore, prepareStore } from './format.ts';
 import { type HistoryQuery, pruneHistory, readHistory } from './history.ts';
 import { Journal } from './journal.ts';
 import { mergeChain, mergeDue } from './merge.ts';
-import { wordsOf } from './refuse.ts';
+import { inWords, wordsOf } from './refuse.ts';
 import { type JournalTail, listSegments, recoverJournal } from './segments.ts';
 import { checkpointFrames, type SnapshotContent, type SnapshotFile, snapshotName, writeSnapshot } from './snapshot.ts';
 
@@ -56,7 +56,12 @@ export interface OpenedStore {
 const HISTORY_BYTES = 512 * 1024 * 1024;
 const HISTORY_AGE = 90 * 24 * 3_600_000;
 /** Takes the directory's lock, checks and loads what is there. Throws RefusalError in words for a person. */
-export async function openStore(dir: string, options: StoreOptions): Promise<OpenedStore> {
+export function openStore(dir: string, options: StoreOptions): Promise<OpenedStore> {
+  const todo = 'See that the disk is well and has room, and that the directory belongs to the user that Kraken runs as';
+  return inWords('the store cannot be opened', dir, todo, () => openLocked(dir, options));
+}
+
+async function openLocked(dir: string, options: StoreOptions): Promise<OpenedStore> {
   const disk = options.disk ?? nodeDisk;
   const lock = await lockStore(disk, dir);
   try {
@@ -211,12 +216,9 @@ export class Store {
   backup(file: string): Promise<BackupSummary> {
     return this.#alone(async () => {
       await this.flush();
-      return writeBackup(this.#disk, file, {
-        chain: this.#chain,
-        segments: this.#journal.segments,
-        seq: this.durableSeq,
-        at: this.#options.now(),
-      });
+      const source = { chain: this.#chain, segments: this.#journal.segments, seq: this.durableSeq, at: this.#options.now() };
+      const todo = 'Nothing was changed. Choose a directory that is there, has room, and that Kraken may write to';
+      return inWords('the backup was not made', file, todo, () => writeBackup(this.#disk, file, source));
     });
   }
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../../host/core/random.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
+import { restoreInto } from '../../host/store/backup.ts';
 import { openStore, type StoreOptions } from '../../host/store/store.ts';
-import { applyTurn, engineOf, nodeId, recordsOf, replay, START, type State, turnOf } from './samples.ts';
+import { applyTurn, engineOf, nodeId, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
 import { SimDisk } from './simdisk.ts';
 
 const OPTIONS = { now: () => START, segmentBytes: 1_500, mergeBytes: 900 };
@@ -152,4 +153,39 @@ test('a damaged snapshot that the journal does not reach back to is refused, and
   const again = await open(disk);
   assert.deepEqual([again.warnings, again.nodeCount], [[], 9]);
   await again.store.close();
+});
+
+test('turns whose loss was accepted leave a gap that is known: restarts, history and backup go on over it', async () => {
+  const { disk } = await filled(3);
+  const tail = disk
+    .files()
+    .filter(({ path, size }) => path.endsWith('.journal') && size > 200)
+    .at(-1);
+  assert.ok(tail);
+  tail.flip(300, 0xff);
+  await assert.rejects(open(disk), /turn \d+ is lost/);
+  const { store, warnings, ...found } = await open(disk, { acceptLoss: true });
+  assert.match(warnings.join(), /turn 2\d is lost; the file as it was is kept as \/data\/lost\/000001-/);
+  const seqs = [...found.tail].map(({ seq }) => seq);
+  // One turn is missing between the first and the last.
+  assert.deepEqual([seqs.length, seqs.at(-1)], [30 - (seqs[0] ?? 0), 30]);
+  store.append(turnOf(31), true);
+  assert.equal((await store.history({ limit: 10_000 })).changes.length, 30);
+  await store.backup('/backup');
+  await store.close();
+  assert.equal((await restoreInto('/other', '/backup', disk)).revision, 31);
+  const other = await openStore('/other', { ...OPTIONS, disk, log: () => {} });
+  assert.deepEqual(
+    [...other.tail].map(({ seq }) => seq),
+    [...seqs, 31],
+  );
+  await other.store.close();
+});
+
+test('words for what the operating system refuses', async (t) => {
+  const dir = temporary(t);
+  await assert.rejects(opened('/proc/kraken'), /^RefusalError: \/proc\/kraken: the store cannot be opened: ENOENT.*belongs to the user/);
+  const { store } = await opened(dir);
+  await assert.rejects(store.backup(`${dir}/not/there`), /not\/there: the backup was not made: ENOENT.*Choose a directory that is there/);
+  await store.close();
 });
