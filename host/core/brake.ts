@@ -101,7 +101,9 @@ export function noteBack(w: World, node: Node): void {
     w.log('info', `mass failure of ${domain.name} is over: ${brake.back} of ${brake.lost.size} nodes are back`);
     for (const id of brake.lost) {
       const other = w.nodes.get(id);
-      if (other) w.dirty.add(other);
+      if (!other) continue;
+      other.unbrakedAt = w.now;
+      w.dirty.add(other);
     }
   }
 }

@@ -99,7 +99,14 @@ function offWithoutUs(w: World, found: { readonly since: Millis; readonly mass: 
 
 function protectedNode(w: World, node: Node, mutation: Mutation): Hindrance | undefined {
   const requested = isRequested(node, mutation);
-  return busy(w, node, requested) ?? (requested ? undefined : repairGuards(w, node, mutation));
+  if (requested) return busy(w, node, true);
+  // What nobody ever heard says more than that nobody knows whether it is busy.
+  const known = node.facts.has(BUSY);
+  return (
+    (known ? busy(w, node, false) : undefined) ??
+    repairGuards(w, node, mutation) ??
+    (known || node.book.exempt ? undefined : busy(w, node, false))
+  );
 }
 
 /** A busy node is never disrupted; where nothing is known of it, a repair takes it for busy. */
@@ -140,7 +147,7 @@ export function graceEnd(w: World, node: Node): Millis {
   const { bootMs } = node.book;
   const grace = bootMs === undefined ? graceUnknown : Math.max(graceLeast, bootMs * graceFactor);
   if (node.live) return w.now + grace;
-  return Math.max(node.heardAt ?? 0, w.upSince, node.unreachableAt ?? 0) + grace;
+  return Math.max(node.heardAt ?? 0, w.upSince, node.unreachableAt ?? 0, node.unbrakedAt ?? 0) + grace;
 }
 
 /** The place of rolling changes in waves: a node outside the wave that is under way waits here. */

@@ -123,6 +123,8 @@ export class Node {
   unreachable: { readonly since: Millis; at: Millis; readonly kind: FailureKind; text: string } | undefined;
   /** When that was last so: the grace starts anew from here. */
   unreachableAt: Millis | undefined;
+  /** The brake on it was lifted, as others came back: the grace starts anew from here, too. */
+  unbrakedAt: Millis | undefined;
   /** Facts that ended, and at which revision: an older observation must not bring them back. */
   ended: Map<Path, Revision> | undefined;
   /** The outcome of a disruptive step is not on disk yet: the next step waits for it. */

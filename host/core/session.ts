@@ -84,6 +84,8 @@ export function endTerminal(w: World, node: Node, why: string): void {
  * of it is unknown. `busy` is never forgotten with a session.
  */
 export function endSession(w: World, node: Node, cause: 'silent' | 'off'): void {
+  // A session is heard as long as it lives.
+  if (node.live) node.heardAt = w.now;
   node.live = false;
   const wasSync = node.seen(RUN) === 'SYNC';
   for (const [path, fact] of node.facts) {

@@ -2,10 +2,13 @@
  * The real engine among simulated machines, on a virtual clock: BMCs, firmware, hosts on the nodes, a network between.
  * Counts every power action that reaches a BMC. Deterministic for a seed.
  */
-import type { ServiceDeclaration } from '../../host/core/declaration.ts';
+
+import type { Explanation, WaitingGroup } from '../../host/core/answers.ts';
+import { Questions } from '../../host/core/ask.ts';
+import type { Json, ServiceDeclaration } from '../../host/core/declaration.ts';
 import type { Effect, TaskNode } from '../../host/core/effect.ts';
 import { Engine, type Remembered } from '../../host/core/engine.ts';
-import type { Command, Event, Failed, Observed } from '../../host/core/event.ts';
+import type { Command, Event, Failed, Limit, Observed } from '../../host/core/event.ts';
 import { seededRandom } from '../../host/core/random.ts';
 import type { EngineRecord, NodeRecord, Turn } from '../../host/core/record.ts';
 import type { Settings } from '../../host/core/settings.ts';
@@ -30,6 +33,8 @@ export interface LabOptions {
   readonly labels?: (index: number) => Record<string, string>;
   /** The state of the machines before anybody looks. */
   readonly running?: boolean;
+  /** From power-on to the first DHCP; default 20 s. */
+  readonly post?: number;
 }
 
 export function nodeId(index: number): string {
@@ -52,6 +57,8 @@ export class Lab {
   readonly refusals: { what: string; where: string; why: string; todo: string }[] = [];
   readonly sent: { at: number; mutation: string; node: string }[] = [];
   readonly options: LabOptions;
+  readonly scripts = new Map<string, Record<string, Record<string, Json>>>();
+  readonly #later: ServiceDeclaration[] = [];
   #queue: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
   #request = 1;
@@ -70,7 +77,13 @@ export class Lab {
     const options = { variables: VARIABLES, self: ROOT, seed: seed ?? 1, now: this.now, ...(settings ? { settings } : {}) };
     const engine = new Engine(options, remembered);
     this.engine = engine;
-    if (!remembered) this.send({ type: 'apply', request: this.#request++, author: { user: 'core' }, change: { nodes: [{ mode: 'put', id: ROOT, doc: { nodename: 'head' } }] } });
+    if (!remembered)
+      this.send({
+        type: 'apply',
+        request: this.#request++,
+        author: { user: 'core' },
+        change: { nodes: [{ mode: 'put', id: ROOT, doc: { nodename: 'head' } }] },
+      });
     for (const declaration of this.services()) {
       this.send({ type: 'declare', request: this.#request++, declaration });
       if (!this.down.has(declaration.service)) this.send({ type: 'service', service: declaration.service, state: 'ready' });
@@ -79,8 +92,15 @@ export class Lab {
   }
 
   services(): ServiceDeclaration[] {
-    const images = { ...IMAGES, playsHosts: true, discoveries: [...IMAGES.discoveries] };
-    return [IPMI, PXE, images, ...(this.options.more ?? [])].filter((service) => !this.options.without?.includes(service.service));
+    const images = { ...IMAGES, playsHosts: true };
+    return [IPMI, PXE, images, ...(this.options.more ?? []), ...this.#later].filter(
+      (service) => !this.options.without?.includes(service.service),
+    );
+  }
+
+  /** Who speaks for the nodes' own hosts. */
+  get player(): string {
+    return this.services().find((service) => service.playsHosts)?.service ?? 'images';
   }
 
   // --- what people do ----------------------------------------------------------------------------------------------------
@@ -90,7 +110,13 @@ export class Lab {
     const nodes = [...this.machines.keys()].map((id, i) => ({
       mode: 'create' as const,
       id,
-      doc: { id, nodename: `kr${i + 1}`, platform: 'ipmi', ...(this.options.labels ? { labels: this.options.labels(i) } : {}), ...cfg } as never,
+      doc: {
+        id,
+        nodename: `kr${i + 1}`,
+        platform: 'ipmi',
+        ...(this.options.labels ? { labels: this.options.labels(i) } : {}),
+        ...cfg,
+      } as never,
     }));
     this.send({ type: 'apply', request: this.#request++, author: { user: 'alice' }, change: { nodes } });
   }
@@ -132,13 +158,39 @@ export class Lab {
 
   /** What a snapshot would hold now. */
   snapshot(): { engine: EngineRecord; nodes: NodeRecord[] } {
-    return { engine: engineRecord(this.engine.world), nodes: [...this.engine.world.nodes.values()].map((node) => structuredClone(nodeRecord(node))) };
+    return {
+      engine: engineRecord(this.engine.world),
+      nodes: [...this.engine.world.nodes.values()].map((node) => structuredClone(nodeRecord(node))),
+    };
+  }
+
+  /** A service that comes later. */
+  declare(declaration: ServiceDeclaration): void {
+    this.#later.push(declaration);
+    this.send({ type: 'declare', request: this.#request++, declaration });
+    this.send({ type: 'service', service: declaration.service, state: 'ready' });
+  }
+
+  /** What a service of `more` answers to its steps. */
+  answersFor(name: string, steps: Record<string, Record<string, Json>>): void {
+    this.scripts.set(name, steps);
+  }
+
+  limit(limit: Limit): void {
+    this.operate({ kind: 'limits', set: [limit], remove: [] });
   }
 
   // --- time ------------------------------------------------------------------------------------------------------------------
 
   later(after: number, run: () => void): void {
-    this.#queue.push({ at: this.now + after, order: this.#order++, run });
+    const at = this.now + after;
+    let low = 0;
+    for (let high = this.#queue.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((this.#queue[middle]?.at ?? 0) <= at) low = middle + 1;
+      else high = middle;
+    }
+    this.#queue.splice(low, 0, { at, order: this.#order++, run });
   }
 
   /** Lets so much time pass. */
@@ -146,7 +198,6 @@ export class Lab {
     const end = this.now + time;
     for (let steps = 0; ; steps++) {
       if (steps > 5_000_000) throw new Error('the lab does not come to rest');
-      this.#queue.sort((a, b) => a.at - b.at || a.order - b.order);
       const next = this.#queue[0];
       const wake = this.up ? (this.engine.wake ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
       const at = Math.min(next?.at ?? Number.POSITIVE_INFINITY, Math.max(wake, this.now));
@@ -193,7 +244,10 @@ export class Lab {
         return;
       }
       case 'poll':
-        if (!this.down.has(effect.service)) this.#module(effect.service, 'poll', effect.nodes, (observed, failed) => this.send({ type: 'polled', poll: effect.poll, observed, failed }));
+        if (!this.down.has(effect.service))
+          this.#module(effect.service, 'poll', effect.nodes, (observed, failed) =>
+            this.send({ type: 'polled', poll: effect.poll, observed, failed }),
+          );
         return;
       case 'cancel':
         for (const node of effect.nodes) this.#cancelled.add(`${effect.run}/${node}`);
@@ -250,6 +304,14 @@ export class Lab {
 
   walk(id: string): string | undefined {
     return this.engine.world.nodes.get(id)?.walk;
+  }
+
+  explain(id: string): Explanation {
+    return new Questions(this.engine.world).explain(id, this.now);
+  }
+
+  waiting(): readonly WaitingGroup[] {
+    return new Questions(this.engine.world).waiting(this.now);
   }
 
   get ids(): string[] {

@@ -23,8 +23,10 @@ export class Machine {
   deaf = false;
   /** The machine whose power this BMC really switches: a wrong address. */
   wired: Machine | undefined;
+  /** What its BMC reads is not this machine's. */
+  readsPowerOf: 'on' | 'off' | undefined;
   hangs = false;
-  post = 20 * SECOND;
+  post: number;
   /** Its host can reach us. */
   linked = true;
   imageFault: string | undefined;
@@ -35,6 +37,7 @@ export class Machine {
     this.lab = lab;
     this.id = id;
     this.on = running;
+    this.post = lab.options.post ?? 20 * SECOND;
     if (running) {
       this.hostUp = true;
       this.run = 'SYNC';
@@ -49,7 +52,7 @@ export class Machine {
 
   /** What is said by the node's own host carries its session. */
   voice(service: string): Partial<Observed> {
-    return service === 'images' && this.hostUp ? { session: { boot: this.boot, live: true } } : {};
+    return (service === 'images' || service === 'hosts') && this.hostUp ? { session: { boot: this.boot, live: true } } : {};
   }
 
   act(service: string, action: string, reply: Reply): void {
@@ -57,13 +60,14 @@ export class Machine {
     this.lab.later(latency, () => {
       if (service === 'ipmi') this.#power(action, reply);
       else if (service === 'pxe') this.#pxe(action, reply);
-      else if (service === 'images') this.#host(action, reply);
-      else reply({});
+      else if (service === 'images' || service === 'hosts') this.#host(action, reply);
+      else reply(this.lab.scripts.get(service)?.[action] ?? {});
     });
   }
 
   #power(action: string, reply: Reply): void {
-    if (this.bmc === 'dead') return this.lab.later(2 * SECOND, () => reply(undefined, { code: -32001, message: `BMC of ${this.id.slice(-3)} did not answer` }));
+    if (this.bmc === 'dead')
+      return this.lab.later(2 * SECOND, () => reply(undefined, { code: -32001, message: `BMC of ${this.id.slice(-3)} did not answer` }));
     if (this.bmc === 'login') return reply(undefined, { code: -32003, message: 'the BMC refused the password' });
     if (this.bmc === 'busy') return reply(undefined, { code: -32002, message: 'the BMC is busy' });
     const target = this.wired ?? this;
@@ -74,7 +78,9 @@ export class Machine {
       target.actions.off++;
       if (!target.deaf) target.powerOff();
     }
-    this.lab.later(100, () => reply({ '/physState': target.on ? 'POWER_ON' : 'POWER_OFF' }));
+    this.lab.later(100, () =>
+      reply({ '/physState': (this.readsPowerOf ?? (target.on ? 'on' : 'off')) === 'on' ? 'POWER_ON' : 'POWER_OFF' }),
+    );
   }
 
   powerOn(): void {
@@ -108,7 +114,8 @@ export class Machine {
   dhcp(boot: number): void {
     if (boot !== this.#boot || !this.on || this.hangs) return;
     this.report('pxe', { values: { '/pxe/state': 'WAIT', '/runState': 'UNKNOWN' }, heard: 'dhcp' });
-    const served = this.lab.up && !this.lab.down.has('pxe') && this.linked && this.lab.network && this.lab.seen(this.id, '/pxe/state') === 'WAIT';
+    const served =
+      this.lab.up && !this.lab.down.has('pxe') && this.linked && this.lab.network && this.lab.seen(this.id, '/pxe/state') === 'WAIT';
     if (!served) {
       this.lab.later(4 * SECOND, () => this.dhcp(boot));
       return;
@@ -134,12 +141,16 @@ export class Machine {
   greet(): void {
     if (!this.hostUp) return;
     const images = this.run === 'SYNC' ? { '/images/state': this.images } : {};
-    this.report('images', { values: { '/physState': 'POWER_ON', '/runState': this.run, '/busy': this.busy, ...images }, heard: 'session', session: { boot: this.boot, live: true } });
+    this.report(this.lab.player, {
+      values: { '/physState': 'POWER_ON', '/runState': this.run, '/busy': this.busy, ...(this.lab.player === 'images' ? images : {}) },
+      heard: 'session',
+      session: { boot: this.boot, live: true },
+    });
   }
 
   /** The parent's dead time has passed, and its probe was not answered. */
   givenUp(): void {
-    this.report('images', { values: {}, session: { boot: this.boot, live: false } }, true);
+    this.report(this.lab.player, { values: {}, session: { boot: this.boot, live: false } }, true);
   }
 
   report(service: string, item: Omit<Observed, 'node'>, local = false): void {
@@ -160,7 +171,8 @@ export class Machine {
   }
 
   #host(action: string, reply: Reply): void {
-    if (!this.hostUp || !this.linked || !this.lab.network) return this.lab.later(2 * SECOND, () => reply(undefined, { code: -32001, message: 'its host did not answer' }));
+    if (!this.hostUp || !this.linked || !this.lab.network)
+      return this.lab.later(2 * SECOND, () => reply(undefined, { code: -32001, message: 'its host did not answer' }));
     if (this.imageFault && (action === 'start' || action === 'mend')) {
       this.images = this.imageFault;
       return reply({ '/images/state': this.images });
