@@ -155,6 +155,7 @@ test('twenty ways to misbehave, and more', { concurrency: 4 }, async (t) => {
 
 test('the module beside them was answered all the while, and nothing was ever said of it', () => {
   assert.deepEqual(good.wrong, []);
+  assert.ok(good.worst < 2000, `an answer took ${good.worst} ms`);
   assert.ok(good.answered > 50, `${good.answered} answers`);
   assert.equal(said.get('good')?.length, 1, said.get('good')?.join('\n'));
   assert.equal(all.list().find((one) => one.service === 'good')?.state, 'ready');
