@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { seededRandom } from '../../host/core/random.ts';
 import { restoreInto } from '../../host/store/backup.ts';
+import { scanFrames } from '../../host/store/frame.ts';
 import { openStore } from '../../host/store/store.ts';
 import { applyTurn, engineOf, nodeOf, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
 import { PowerOff, SimDisk } from './simdisk.ts';
@@ -54,6 +55,14 @@ test('a backup made while turns and checkpoints go on is the state of one moment
   await back.store.close();
 });
 
+/** Each frame whole, but not in the order in which they were written. */
+function exchanged(backup: Buffer): Buffer {
+  const frames = [...scanFrames((offset, length) => backup.subarray(offset, offset + length), backup.length)];
+  const parts = frames.map(({ at, length }) => backup.subarray(at, at + length));
+  const [head, first, second, ...rest] = parts;
+  return Buffer.concat([head, second, first, ...rest].filter((part) => part !== undefined));
+}
+
 test('a damaged, foreign or cut backup is refused before anything is touched', async (t) => {
   const dir = temporary(t);
   const file = join(dirname(dir), 'backup.kraken');
@@ -72,6 +81,7 @@ test('a damaged, foreign or cut backup is refused before anything is touched', a
     ['a node taken out', Buffer.concat([good.subarray(0, 200), good.subarray(500)])],
     ['something behind', Buffer.concat([good, Buffer.from('x')])],
     ['twice', Buffer.concat([good, good])],
+    ['two nodes exchanged', exchanged(good)],
   ];
   for (let cut = 0; cut < 40; cut += 1) cases.push([`cut ${cut}`, good.subarray(0, Math.floor(random() * good.length))]);
   for (let flip = 0; flip < 100; flip += 1) {

@@ -22,8 +22,8 @@ function snapshotOf(state: State): { values: [string, number][]; count: number }
 }
 
 /** One life of a host: opens, checks what it finds against what was acknowledged, works until the power goes. Complaints in words. */
-async function live(disk: SimDisk, seen: Seen, random: () => number, turns: number): Promise<string[]> {
-  const opened = await openStore('/data', { ...OPTIONS, disk });
+async function live(disk: SimDisk, seen: Seen, random: () => number, turns: number, historyBytes: number): Promise<string[]> {
+  const opened = await openStore('/data', { ...OPTIONS, historyBytes, disk });
   const state = replay(opened);
   const { store } = opened;
   const complaints = check(state, store.lastSeq, seen);
@@ -92,11 +92,14 @@ function check(state: State, lastSeq: number, seen: Seen): string[] {
 async function lives(seed: number, faults: Faults = {}): Promise<{ complaints: string[]; seen: Seen }> {
   const random = seededRandom(seed);
   const seen: Seen = { states: new Map(), acknowledged: 0, appended: 0, cuts: 0, checkpoints: 0 };
+  // Half of them without old segments to fall back on.
+  const historyBytes = seed % 2 === 0 ? 0 : 1_000_000;
   let disk = new SimDisk(seed, { ...faults, powerOffAt: 1 + Math.floor(random() * 150) });
   for (let life = 0; life < 5; life += 1) {
-    const complaints = await Promise.race([live(disk, seen, random, 10 + Math.floor(random() * 30)), disk.off.then(() => [])]).catch(
-      (error: unknown) => (error instanceof PowerOff || disk.isOff ? [] : [error instanceof Error ? error.message : String(error)]),
-    );
+    const complaints = await Promise.race([
+      live(disk, seen, random, 10 + Math.floor(random() * 30), historyBytes),
+      disk.off.then(() => []),
+    ]).catch((error: unknown) => (error instanceof PowerOff || disk.isOff ? [] : [error instanceof Error ? error.message : String(error)]));
     if (complaints.length > 0) return { complaints, seen };
     disk.cutPower();
     const next = { ...faults, powerOffAt: life === 3 ? 0 : 1 + Math.floor(random() * 150) };

@@ -85,6 +85,43 @@ test('bytes damaged anywhere are detected and said; nothing is silently dropped 
   for (const [outcome, count] of Object.entries(outcomes)) assert.ok(count > 10, `${outcome}: ${JSON.stringify(outcomes)}`);
 });
 
+test('after kill -9: damage to what is known to have been acknowledged is refused, only the last write can be taken for cut short', async () => {
+  const cases = [
+    { what: 'the first turn', idle: false, turn: 1, expect: 'refused' },
+    { what: 'the last but one', idle: false, turn: 3, expect: 'refused' },
+    { what: 'the last, killed at once', idle: false, turn: 4, expect: 'cut' },
+    { what: 'the last, killed after 100 ms: a mark stands behind it', idle: true, turn: 4, expect: 'refused' },
+  ];
+  for (const { what, idle, turn, expect } of cases) {
+    const disk = new SimDisk(turn);
+    const { store } = await open(disk);
+    const ends: number[] = [];
+    const journal = () => disk.files().find(({ path }) => path.endsWith('.journal'));
+    for (let seq = 1; seq <= 4; seq += 1) {
+      store.append(turnOf(seq), true);
+      await store.flush();
+      ends.push(journal()?.size ?? 0);
+    }
+    if (idle) await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.equal((journal()?.size ?? 0) > (ends.at(-1) ?? 0), idle, what);
+    disk.cutPower();
+    const after = disk.afterKill(1);
+    after
+      .files()
+      .find(({ path }) => path.endsWith('.journal'))
+      ?.flip((ends[turn - 1] ?? 0) - 20, 1);
+    const found = await open(after).then(
+      ({ warnings, store: left }) => `cut ${left.lastSeq} ${warnings.join()}`,
+      (error: Error) => `refused ${error.message}`,
+    );
+    assert.match(
+      found,
+      expect === 'cut' ? /^cut 3 .*a crash cut the last write short; \d+ bytes/ : new RegExp(`^refused .*turn ${turn} is lost`),
+      what,
+    );
+  }
+});
+
 test('a file that is gone or cut short is noticed', async () => {
   const { disk: sample } = await filled(1);
   for (const { path, size } of sample.files().filter((file) => !file.path.endsWith('lock'))) {
