@@ -1,0 +1,347 @@
+/** One virtual machine: power, firmware that boots over the network, a host of its own when it is up. It knows nothing of what anybody wants of it. */
+import { hash, mix, unit } from './chance.ts';
+import { type Fault, type Latency, type Profile, SLOW } from './profile.ts';
+import type { Timeline } from './timeline.ts';
+
+/** `hung`: waits for a key after POST. `up`: its kernel runs. `panicked`: it did. */
+export type Stage = 'off' | 'post' | 'hung' | 'dhcp' | 'load' | 'up' | 'panicked';
+export type ImagesState = 'UNKNOWN' | 'IDLE' | 'ACTIVE' | 'UPDATE' | 'ERROR' | 'FATAL';
+
+export interface Seen {
+  readonly '/physState'?: 'POWER_OFF' | 'POWER_ON';
+  readonly '/runState'?: 'UNKNOWN' | 'INIT' | 'SYNC';
+  readonly '/pxe/state'?: 'NONE' | 'WAIT' | 'INIT';
+  readonly '/images/state'?: ImagesState;
+  readonly '/busy'?: 'FREE';
+  readonly '/sim/powerOns'?: number;
+  readonly '/sim/powerOffs'?: number;
+}
+
+export interface Hearing {
+  readonly heard?: 'dhcp' | 'session';
+  readonly session?: { readonly boot: string; readonly live: boolean };
+}
+
+/** What surrounds the machines. */
+export interface Surroundings {
+  readonly profile: Profile;
+  readonly timeline: Timeline;
+  /** What others would notice of the machine without asking it. */
+  report(node: VirtualNode, values: Seen, hearing: Hearing): void;
+  /** Something that must outlive this process has changed. */
+  changed(node: VirtualNode): void;
+}
+
+/** What is kept of a machine when this process ends. */
+export type SavedNode = readonly [
+  id: string,
+  stage: Stage,
+  host: 0 | 1,
+  run: 'INIT' | 'SYNC',
+  images: ImagesState,
+  pxe: 'NONE' | 'WAIT' | 'INIT',
+  boots: number,
+  powerOns: number,
+  powerOffs: number,
+  /** When it was first seen. */
+  since: number,
+];
+
+export class VirtualNode {
+  readonly id: string;
+  readonly since: number;
+  stage: Stage = 'off';
+  /** Its host process lives. */
+  host = false;
+  run: 'INIT' | 'SYNC' = 'INIT';
+  images: ImagesState = 'UNKNOWN';
+  /** What the boot server has prepared for it. */
+  pxe: 'NONE' | 'WAIT' | 'INIT' = 'NONE';
+  boots = 0;
+  /** Power commands that its BMC has taken. */
+  powerOns = 0;
+  powerOffs = 0;
+  /** Starts of images that failed, one after the other. */
+  failures = 0;
+  fault: Fault = 'none';
+  #at: Surroundings;
+  /** What was set to happen before the last change of power or boot does not happen any more. */
+  #life = 0;
+  /** Counts how often it has begun to reboot by itself. */
+  #restless = 0;
+  #draws: number;
+
+  constructor(id: string, at: Surroundings, since: number, saved?: SavedNode) {
+    this.id = id;
+    this.#at = at;
+    this.since = since;
+    if (saved !== undefined) [, this.stage, , this.run, this.images, this.pxe, this.boots, this.powerOns, this.powerOffs] = saved;
+    if (saved !== undefined) this.host = saved[2] === 1;
+    this.#draws = mix(hash(id, at.profile.seed) + this.boots + this.powerOns + this.powerOffs);
+  }
+
+  saved(): SavedNode {
+    return [this.id, this.stage, this.host ? 1 : 0, this.run, this.images, this.pxe, this.boots, this.powerOns, this.powerOffs, this.since];
+  }
+
+  get isOn(): boolean {
+    return this.stage !== 'off';
+  }
+
+  /** Its own host can be reached over its own network. */
+  get answers(): boolean {
+    return this.host && this.fault !== 'linkDown';
+  }
+
+  get boot(): string {
+    return `${this.id.slice(-12)}-${this.boots}`;
+  }
+
+  /** Milliseconds of a latency, drawn anew. */
+  draw(name: Latency): number {
+    const [from = 0, to = 0] = this.#at.profile.latencies[name];
+    this.#draws = (this.#draws + 0x9e3779b9) | 0;
+    return (from + (to - from) * unit(mix(this.#draws))) * this.#at.profile.scale * this.#slowness(name);
+  }
+
+  powerOn(now: number): void {
+    if (this.isOn) return;
+    this.#post(now);
+  }
+
+  powerOff(now: number): void {
+    if (!this.isOn) return;
+    this.#die(now);
+    this.stage = 'off';
+    this.#at.changed(this);
+  }
+
+  /** By itself: a panic, a watchdog, somebody with a finger. */
+  reboot(now: number): void {
+    if (!this.isOn) return;
+    this.#die(now);
+    this.#post(now);
+  }
+
+  /** Puts it where it is when it is first seen. */
+  begin(now: number): void {
+    const { start } = this.#at.profile;
+    if (start === 'on') this.powerOn(now);
+    if (start !== 'running') return;
+    this.stage = 'up';
+    this.host = true;
+    this.boots = 1;
+    this.run = 'SYNC';
+    if (this.#plays('images')) this.images = 'ACTIVE';
+    this.#at.changed(this);
+    this.#comeBack(now);
+  }
+
+  /** This process was started anew, the machine was not: what it was about to do it does now, and its host comes back to us. */
+  resume(now: number): void {
+    if (!this.host && this.boots > 0) this.#fallSilent(now);
+    switch (this.stage) {
+      case 'off':
+      case 'hung':
+      case 'panicked':
+        return;
+      case 'post':
+        return this.#post(now);
+      case 'dhcp':
+        return this.#dhcp(now);
+      case 'load':
+        return this.#load(now);
+      case 'up':
+        return this.#comeBack(now);
+      default:
+        this.stage satisfies never;
+    }
+  }
+
+  /** What its host says of itself when it has come to us. */
+  greet(): void {
+    if (!this.answers || !this.#plays('hosts')) return;
+    this.say({ '/physState': 'POWER_ON', '/runState': this.run, '/busy': 'FREE', ...this.imagesSeen() });
+  }
+
+  /** What its host reports without being asked. */
+  say(values: Seen): void {
+    if (this.answers) this.#at.report(this, values, this.#plays('hosts') ? { heard: 'session', ...this.voice() } : {});
+  }
+
+  /** Goes with whatever its own host says. */
+  voice(): Hearing {
+    return this.answers && this.#plays('hosts') ? { session: { boot: this.boot, live: true } } : {};
+  }
+
+  /** A host that has just started its images service does not know of any. */
+  imagesSeen(): Seen {
+    return this.run === 'SYNC' && this.images !== 'UNKNOWN' && this.#plays('images') ? { '/images/state': this.images } : {};
+  }
+
+  setFault(fault: Fault, now: number): void {
+    const before = this.fault;
+    if (fault === before) return;
+    this.fault = fault;
+    this.#cleared(before, now);
+    switch (fault) {
+      case 'powerCut':
+        return this.powerOff(now);
+      case 'crash':
+        return this.#crash(now);
+      case 'panic':
+        if (this.stage === 'up') this.#panic(now);
+        return;
+      case 'linkDown':
+        if (this.host) this.#fallSilent(now);
+        return;
+      case 'selfReboot':
+        return this.#rebootAgain(now, 0, ++this.#restless);
+      case 'imageError':
+        return this.imagesBecome('ACTIVE', 'ERROR');
+      default:
+        return;
+    }
+  }
+
+  setRun(run: 'INIT' | 'SYNC'): void {
+    this.run = run;
+    this.#at.changed(this);
+  }
+
+  setImages(state: ImagesState): void {
+    if (state === 'ACTIVE') this.failures = 0;
+    this.images = state;
+    this.#at.changed(this);
+  }
+
+  /** Something happens to its images by itself, and its host says so. */
+  imagesBecome(from: ImagesState, to: ImagesState): void {
+    if (this.images !== from) return;
+    this.setImages(to);
+    if (this.#plays('images')) this.say(this.imagesSeen());
+  }
+
+  setPxe(state: 'NONE' | 'WAIT' | 'INIT'): void {
+    this.pxe = state;
+    this.#at.changed(this);
+  }
+
+  #plays(part: 'pxe' | 'hosts' | 'images'): boolean {
+    return this.#at.profile.parts.includes(part);
+  }
+
+  #slowness(name: Latency): number {
+    return (name === 'postMs' && this.fault === 'slowPost') || (name === 'imageMs' && this.fault === 'slowDisk') ? SLOW : 1;
+  }
+
+  /** Happens only if the machine has not been switched or rebooted meanwhile. */
+  #after(now: number, latency: Latency, run: (now: number) => void): void {
+    const life = this.#life;
+    this.#at.timeline.at(now + this.draw(latency), (then) => {
+      if (life === this.#life) run(then);
+    });
+  }
+
+  /** Nothing of what runs on it survives. */
+  #die(now: number): void {
+    if (this.host) this.#fallSilent(now);
+    this.#life++;
+    this.host = false;
+    this.run = 'INIT';
+    this.images = 'UNKNOWN';
+    this.pxe = 'NONE';
+    this.failures = 0;
+  }
+
+  /** Nobody hears a machine die: its session is given up when it was silent for long enough. */
+  #fallSilent(now: number): void {
+    const { boot } = this;
+    this.#at.timeline.at(now + this.draw('silenceMs'), () => {
+      if (this.#plays('hosts') && !(this.answers && this.boot === boot)) this.#at.report(this, {}, { session: { boot, live: false } });
+    });
+  }
+
+  #post(now: number): void {
+    this.#enter('post');
+    this.#after(now, 'postMs', (then) => {
+      if (this.fault === 'hangAtBoot') this.#enter('hung');
+      else this.#dhcp(then);
+    });
+  }
+
+  /** The client is heard, and served: the boot server knows it. Unanswered, it asks again. */
+  #dhcp(now: number): void {
+    this.#enter('dhcp');
+    if (this.fault === 'linkDown') return this.#after(now, 'dhcpRetryMs', (then) => this.#dhcp(then));
+    if (this.#plays('pxe')) {
+      this.setPxe('WAIT');
+      this.#at.report(this, { '/pxe/state': 'WAIT', '/runState': 'UNKNOWN' }, this.#heardDhcp());
+    }
+    this.#after(now, 'dhcpMs', (then) => {
+      if (this.fault === 'linkDown') return this.#dhcp(then);
+      if (this.#plays('pxe')) {
+        this.setPxe('INIT');
+        this.#at.report(this, { '/pxe/state': 'INIT', '/runState': 'INIT' }, this.#heardDhcp());
+      }
+      this.#load(then);
+    });
+  }
+
+  #heardDhcp(): Hearing {
+    return this.#plays('hosts') ? { heard: 'dhcp' } : {};
+  }
+
+  #load(now: number): void {
+    this.#enter('load');
+    this.#after(now, 'loadMs', (then) => {
+      this.boots++;
+      this.#enter('up');
+      if (this.fault === 'panic') this.#panic(then);
+      else if (this.fault !== 'crash') this.#startHost(then);
+    });
+  }
+
+  #startHost(now: number): void {
+    this.host = true;
+    this.run = 'INIT';
+    this.#at.changed(this);
+    if (this.fault !== 'linkDown') this.greet();
+    else this.#fallSilent(now);
+  }
+
+  #comeBack(now: number): void {
+    if (this.host) this.#after(now, 'hostMs', () => this.greet());
+  }
+
+  #crash(now: number): void {
+    if (!this.host) return;
+    this.#fallSilent(now);
+    this.host = false;
+    this.#at.changed(this);
+  }
+
+  #panic(now: number): void {
+    this.#die(now);
+    this.#enter('panicked');
+  }
+
+  #rebootAgain(now: number, wait: number, restless: number): void {
+    this.#at.timeline.at(now + wait, (then) => {
+      if (this.fault !== 'selfReboot' || restless !== this.#restless) return;
+      if (this.stage === 'up') this.reboot(then);
+      this.#rebootAgain(then, Math.max(1, this.draw('rebootEveryMs')), restless);
+    });
+  }
+
+  #cleared(fault: Fault, now: number): void {
+    if (fault === 'hangAtBoot' && this.stage === 'hung') this.#dhcp(now);
+    if (fault === 'crash' && this.stage === 'up' && !this.host) this.#after(now, 'hostMs', (then) => this.#startHost(then));
+    if (fault === 'linkDown') this.#comeBack(now);
+  }
+
+  #enter(stage: Stage): void {
+    this.stage = stage;
+    this.#at.changed(this);
+  }
+}
