@@ -1,0 +1,99 @@
+/** Every method that people and trusted modules may call: one table, whoever asks. */
+import { CODES, paramsMisfit } from '@kraken-hpc/sdk/wire';
+import type { Json } from '../core/declaration.ts';
+import * as engine from './engine.ts';
+import { Events } from './events.ts';
+import { Feeds } from './feeds.ts';
+import * as nodes from './nodes.ts';
+import type { HostPort } from './port.ts';
+import * as services from './services.ts';
+import { type ApiSession, need, type Params, refusal } from './session.ts';
+import * as state from './state.ts';
+import { Transactions } from './transactions.ts';
+
+type Handler = (params: Params, session: ApiSession) => Json | Promise<Json>;
+
+export class Api {
+  readonly #port: HostPort;
+  readonly #feeds: Feeds;
+  readonly #events: Events;
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  #unfollow: () => void;
+
+  constructor(port: HostPort) {
+    this.#port = port;
+    this.#feeds = new Feeds(() => port.engine);
+    this.#events = new Events(() => port.engine);
+    this.#handlers = new Map([...stateMethods(port, this.#feeds, this.#events), ...operatorMethods(port)]);
+    this.#unfollow = this.#follow();
+  }
+
+  /** Answers one request. Rejects with a RefusalError for everything that is the caller's. */
+  async handle(method: string, params: Json, session: ApiSession): Promise<Json> {
+    const handler = this.#handlers.get(method);
+    if (!handler) throw refusal(CODES.MethodNotFound, `${method} is refused`, '', 'there is no such method', 'schemas/PROTOCOL.md has all');
+    const misfit = paramsMisfit(method, params);
+    if (misfit)
+      throw refusal(
+        CODES.InvalidParams,
+        `${method} is refused`,
+        misfit.field || 'params',
+        misfit.message,
+        'Correct it; schemas/PROTOCOL.md has all fields',
+      );
+    if (!method.startsWith('state/') && !method.startsWith('events/')) need(session, 'operate', method);
+    return handler(params as Params, session);
+  }
+
+  /** Another engine stands behind the port now: its turns are followed, and every watch is told anew. */
+  renew(): void {
+    this.#unfollow();
+    this.#unfollow = this.#follow();
+    this.#feeds.resyncAll();
+  }
+
+  #follow(): () => void {
+    return this.#port.onTurn((turn) => {
+      this.#feeds.turn(turn);
+      this.#events.turn(turn);
+    });
+  }
+}
+
+function stateMethods(port: HostPort, feeds: Feeds, events: Events): [string, Handler][] {
+  const transactions = new Transactions();
+  return [
+    ['state/read', (params, session) => state.read(port, params, session)],
+    ['state/watch', (params, session) => state.watch(port, feeds, params, session)],
+    ['state/unwatch', (params, session) => state.unwatch(feeds, events, params, session)],
+    ['state/propose', (params, session) => state.propose(port, transactions, params, session)],
+    ['events/watch', (params, session) => state.watchEvents(events, params, session)],
+    ['node/apply', (params, session) => nodes.apply(port, transactions, params, session)],
+  ];
+}
+
+function operatorMethods(port: HostPort): [string, Handler][] {
+  const command = (word: string): [string, Handler] => [`node/${word}`, (params, session) => nodes.command(port, word, params, session)];
+  return [
+    ['node/set', (params, session) => nodes.set(port, params, session)],
+    ['node/delete', (params, session) => nodes.remove(port, params, session)],
+    ['node/explain', (params) => nodes.explain(port, params)],
+    ['node/plan', (params) => nodes.plan(port, params)],
+    ['node/history', (params) => nodes.history(port, params)],
+    ['node/waiting', (params) => nodes.waiting(port, params)],
+    ...['hold', 'release', 'busy', 'retry', 'power', 'reboot', 'cancel'].map(command),
+    ['engine/freeze', (params, session) => engine.operate(port, params, session, { kind: 'freeze', why: String(params['why']) })],
+    ['engine/thaw', (params, session) => engine.operate(port, params, session, { kind: 'thaw' })],
+    ['engine/status', () => engine.status(port)],
+    ['engine/limits', (params, session) => engine.limits(port, params, session)],
+    ['engine/stop', (params, session) => engine.stop(port, params, session)],
+    ['engine/backup', (params) => engine.backup(port, params)],
+    ['engine/restore', (params) => engine.restore(port, params)],
+    ['graph/get', (params) => engine.graph(port, params)],
+    ['service/list', () => services.list(port)],
+    ['service/start', (params) => services.act(port, 'start', params)],
+    ['service/stop', (params) => services.act(port, 'stop', params)],
+    ['service/restart', (params) => services.act(port, 'restart', params)],
+    ['service/logs', (params, session) => services.logs(port, params, session)],
+  ];
+}

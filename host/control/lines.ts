@@ -1,0 +1,26 @@
+/** Notifications that go to many: every item is serialised once, and as many as fit share a line. */
+
+/** Characters of a line's items: with three bytes for each it still fits into a line. */
+const LINE_CHARACTERS = 1_000_000;
+
+/** `head`: the params that every line has. `items`: serialised. All lines but the last say `more` where `pages` is set. */
+export function packLines(method: string, head: object, member: string, items: readonly string[], tail: object = {}): string[] {
+  const lines: string[] = [];
+  const begin = `{"jsonrpc":"2.0","method":"${method}","params":${JSON.stringify(head).slice(0, -1)},"${member}":[`;
+  const end = `]${JSON.stringify(tail)
+    .slice(1, -1)
+    .replace(/^(?=.)/, ',')}}}\n`;
+  let from = 0;
+  let characters = 0;
+  for (let at = 0; at <= items.length; at++) {
+    const size = items[at]?.length ?? 0;
+    if (at < items.length && (at === from || characters + size <= LINE_CHARACTERS)) {
+      characters += size + 1;
+      continue;
+    }
+    if (at > from) lines.push(begin + items.slice(from, at).join(',') + end);
+    from = at;
+    characters = size + 1;
+  }
+  return lines;
+}
