@@ -136,6 +136,14 @@ test('what can be done is not kept back by an image that failed for good', () =>
   assert.deepEqual(plan.kind === 'blocked' && stepsOf(graph, plan.rest), ['other/begin', 'other/start']);
 });
 
+test('a power-off that cannot be had does not bring back the goals that it made moot', () => {
+  const graph = graphOf(TWO, BOTH);
+  const view = { ...WORKING, '/images/state': 'FATAL', '/other/state': 'IDLE' };
+  const plan = planOf(classOf(graph), view, { ...OFF, '/other/state': 'ACTIVE' });
+  assert.equal(plan.kind, 'blocked');
+  assert.deepEqual(plan.kind === 'blocked' && stepsOf(graph, plan.rest), []);
+});
+
 test('a plan from unknown says what depends on the answer', () => {
   const graph = graphOf(LAYERCAKE);
   const plan = planOf(classOf(graph), {}, WORK);
