@@ -20,7 +20,9 @@ export function follow(simulation: Simulation): Watcher {
     });
   };
   return {
-    nodes: (nodes) => nodes.forEach(({ id, cfg = {}, dsc = {} }) => meet(id, cfg, dsc)),
+    nodes: (nodes) => {
+      for (const { id, cfg = {}, dsc = {} } of nodes) meet(id, cfg, dsc);
+    },
     changes: (changes) => {
       for (const change of changes) {
         if (change.view === 'dsc') {
