@@ -2,6 +2,9 @@
  * The snapshot: immutable files, each written whole, synced, then given its name. `N.part` holds the nodes that changed
  * since the file before and includes all turns up to N; `N.full` holds every node. The newest full file and the parts after
  * it are the snapshot; one older generation is kept, from which, with the journal, a damaged file is made good.
+ *
+ * Not lmdb: of 60 of its files with a damaged page header, 5 killed the process that read them, 5 lost records without a
+ * word, 37 threw; and it cannot run on the simulated disk of the tests.
  */
 import { basename, join } from 'node:path';
 import type { EngineRecord, NodeId, NodeRecord } from '../core/record.ts';

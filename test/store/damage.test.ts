@@ -4,7 +4,7 @@ import { seededRandom } from '../../host/core/random.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
 import { restoreInto } from '../../host/store/backup.ts';
 import { openStore, type StoreOptions } from '../../host/store/store.ts';
-import { applyTurn, engineOf, nodeId, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
+import { applyTurn, engineOf, nodeId, nodeOf, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
 import { SimDisk } from './simdisk.ts';
 
 const OPTIONS = { now: () => START, segmentBytes: 1_500, mergeBytes: 900 };
@@ -120,6 +120,24 @@ test('after kill -9: damage to what is known to have been acknowledged is refuse
       what,
     );
   }
+});
+
+test('a snapshot that holds a later turn proves that the journal had it', async () => {
+  const disk = new SimDisk(1);
+  const { store } = await open(disk);
+  store.append(turnOf(1), true);
+  await store.flush();
+  const journal = () => disk.files().find(({ path }) => path.endsWith('.journal'));
+  const size = journal()?.size ?? 0;
+  const nodes = function* () {
+    store.append(turnOf(2), false);
+    yield nodeOf(2, 2);
+  };
+  await store.checkpoint({ seq: 1, engine: { rev: 1 }, nodes: nodes(), removed: [] });
+  disk.cutPower();
+  const after = disk.afterKill(1);
+  await after.truncate(journal()?.path ?? '', size);
+  await assert.rejects(open(after), /the journal is damaged: .*turn 2 is lost/);
 });
 
 test('a file that is gone or cut short is noticed', async () => {
