@@ -21,6 +21,10 @@ const each = <T>(table: object | undefined, make: (name: string, entry: Handlers
 /** Throws where the definition contradicts itself, or is not what the protocol allows, naming the place. */
 export function declarationOf(definition: AnyDefinition): Declaration {
   const { config, state, extensions, requires, mutations, pollers, discoveries, quiet, reads, hosts } = definition;
+  if (hosts !== undefined) {
+    words('hosts.sync', hosts.sync, 'run', 'runMany');
+    words('hosts.quiesce', hosts.quiesce, 'run', 'runMany');
+  }
   const permissions = hosts === undefined ? definition.permissions : [...new Set([...(definition.permissions ?? []), 'sessions' as const])];
   const all = {
     config,

@@ -1,5 +1,4 @@
 /** What a module may ask of its host. Everything is a request of the protocol: what is refused rejects with an RpcError. */
-import { randomUUID } from 'node:crypto';
 import type { Reportable } from './declaration.ts';
 import type { PathOf, Seen } from './infer.ts';
 import { parts } from './parts.ts';
@@ -143,7 +142,7 @@ export class PeerHost implements Host<unknown, unknown> {
     changes: readonly CfgChange<unknown, unknown>[],
     options: { readonly why?: string; readonly force?: string } = {},
   ): Promise<{ readonly revision: number }> {
-    const tx = randomUUID();
+    const tx = crypto.randomUUID();
     const all = parts(changes.map(({ node, values }) => ({ node, values: defined(values) })));
     let revision = 0;
     for (const [part, some] of all.entries())

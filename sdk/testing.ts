@@ -85,6 +85,7 @@ class Bench implements ModuleUnderTest {
   readonly #nodes: Readonly<Record<string, TestNode>>;
   readonly #host: Peer<'host'>;
   readonly #watches: number[] = [];
+  #lastWatch = 0;
   #revision = 1;
 
   constructor(module: Module, { nodes = {}, answers }: TestOptions) {
@@ -165,8 +166,9 @@ class Bench implements ModuleUnderTest {
       },
       'state/read': () => ({ nodes: this.#states(), revision: this.#revision }),
       'state/watch': () => {
-        this.#watches.push(this.#watches.length + 1);
-        return { watch: this.#watches.length, revision: this.#revision, nodes: this.#states(), more: false };
+        const watch = ++this.#lastWatch;
+        this.#watches.push(watch);
+        return { watch, revision: this.#revision, nodes: this.#states(), more: false };
       },
       'state/unwatch': ({ watch }) => {
         this.#watches.splice(this.#watches.indexOf(watch), 1);

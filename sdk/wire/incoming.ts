@@ -71,11 +71,21 @@ export class Incoming {
     this.#calls.set(id, new Call(id));
     this.#server.receive(message).then((response) => {
       this.#calls.delete(id);
-      if (response === null || this.#connection.write(response)) return;
+      if (response !== null) this.#respond(id, method, response);
+    });
+  }
+
+  /** An answer that cannot be said (too large, not JSON) is answered as such: the caller never waits in vain. */
+  #respond(id: string | number, method: string, response: JSONRPCResponse): void {
+    try {
+      if (this.#connection.write(response)) return;
       this.#connection.write(
         createJSONRPCErrorResponse(id, CODES.TooLarge, `${method}: the answer is over the limit of ${LINE_LIMIT} bytes a line`),
       );
-    });
+    } catch (error) {
+      this.#connection.fault('handlerFailed', `${method}: the answer is not JSON: ${stackOf(error)}`, method);
+      this.#connection.write(createJSONRPCErrorResponse(id, CODES.InternalError, `${method}: the answer is not JSON`));
+    }
   }
 
   #refused(id: string | number, method: string): RpcError | undefined {

@@ -7,6 +7,8 @@ import { resultMisfit } from './validate.ts';
 
 /** How many calls that were given up are remembered, to know a late answer by its method. */
 const REMEMBERED = 4096;
+/** A longer setTimeout fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface Connection {
   /** False = over the limit of a line: nothing was sent. */
@@ -101,7 +103,10 @@ export class Outgoing {
   /** Gives it up after a time, or when a signal says so. */
   #limit(id: number, waiter: Waiter, { timeoutMs, signal }: RequestOptions): void {
     if (timeoutMs !== undefined)
-      waiter.timer = setTimeout(() => this.#giveUp(id, 'DeadlineExceeded', `not answered in ${timeoutMs} ms`), timeoutMs);
+      waiter.timer = setTimeout(
+        () => this.#giveUp(id, 'DeadlineExceeded', `not answered in ${timeoutMs} ms`),
+        Math.min(timeoutMs, LONGEST_TIMER),
+      );
     if (signal === undefined) return;
     waiter.signal = signal;
     waiter.onAbort = () => this.#giveUp(id, 'Cancelled', signal.reason instanceof Error ? signal.reason.message : 'cancelled');

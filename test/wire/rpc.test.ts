@@ -13,6 +13,7 @@ import {
   type PeerOptions,
   RpcError,
 } from '@kraken-hpc/sdk/wire';
+import fc from 'fast-check';
 
 const NODE = { id: 'n1', cfg: {}, dsc: {}, revision: 1 };
 const RUN = { mutation: 'powerOn', deadline: 1e12, nodes: [NODE] };
@@ -348,4 +349,58 @@ test('a line serialised once is heard by many', () => {
     module.receive(line);
   }
   assert.equal(heard.length, 8);
+});
+
+test('an answer that is not JSON is answered as such', async () => {
+  const { host, faults } = pair({ 'mutation/run': () => ({ observed: [{ node: 'n1', values: { '/a': 1n as never } }], failed: [] }) });
+  assert.equal(await errorOf(host.request('mutation/run', RUN)), 'InternalError: mutation/run: the answer is not JSON');
+  assert.equal(faults[0]?.kind, 'handlerFailed');
+  await assert.rejects(host.request('mutation/run', { ...RUN, deadline: 1n as never }), TypeError);
+  assert.equal(host.waiting, 0);
+});
+
+test('a timeout longer than a timer can be does not fire at once', async () => {
+  const { host } = pair({ ping: () => sleep(5, {}) });
+  assert.deepEqual(await host.request('ping', {}, { timeoutMs: 1e12 }), {});
+});
+
+test('whatever line comes, nothing is thrown and the connection goes on', async () => {
+  const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
+  const name = fc.constantFrom('ping', 'mutation/run', '$/cancel', '__proto__', 'constructor', 'exit', 'toString', '');
+  const message = fc.record(
+    {
+      jsonrpc: fc.constantFrom('2.0', 2),
+      id: fc.oneof(fc.nat(9), fc.string(), fc.constant(null)),
+      method: fc.oneof(name, fc.jsonValue()),
+      params: fc.jsonValue(),
+      result: fc.jsonValue(),
+      error: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  );
+  const line = fc.oneof(
+    fc.string(),
+    fc.json(),
+    message.map((one) => JSON.stringify(one)),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 10 }), async (all) => {
+      const { host, module } = pair({ ping: () => ({}), 'mutation/run': () => NOTHING });
+      for (const one of all) {
+        module.receive(one);
+        host.receive(one);
+      }
+      assert.deepEqual(
+        await host.call('mutation/run', RUN).answer.catch((error: unknown) => (error instanceof RpcError ? NOTHING : error)),
+        NOTHING,
+      );
+      assert.deepEqual(
+        (await module
+          .request('state/discover', { observed: [{ node: 'n1', values: {} }] })
+          .catch((error: unknown) => (error instanceof RpcError ? 'answered' : error))) !== undefined,
+        true,
+      );
+    }),
+    { seed, numRuns: 300 },
+  );
 });
