@@ -1,5 +1,9 @@
-/** Makes from the protocol's data what must not be written twice. `--check` writes nothing and exits 1 naming each file that has drifted. */
+/**
+ * Makes from the protocol's data what must not be written twice. `--check` writes nothing and exits 1 naming each file that has drifted;
+ * `--into DIR` takes another place than this repository.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { codesModule } from './generate/codes.ts';
 import { referencePage } from './generate/reference.ts';
 import { readSource } from './generate/source.ts';
@@ -14,7 +18,8 @@ const files: readonly (readonly [path: string, content: string])[] = [
   ['schemas/PROTOCOL.md', referencePage(source)],
 ];
 
-const root = new URL('../', import.meta.url);
+const into = process.argv.indexOf('--into');
+const root = into === -1 ? new URL('../', import.meta.url) : pathToFileURL(`${process.argv[into + 1]}/`);
 const present = (path: string): string | undefined => {
   try {
     return readFileSync(new URL(path, root), 'utf8');

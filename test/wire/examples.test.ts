@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -153,9 +155,24 @@ function spoil(document: object, { at, pick, how, value }: { at: number; pick: n
   else if (key !== undefined) container[key] = value;
 }
 
-test('what is generated follows from the data', async () => {
-  const generate = fileURLToPath(new URL('../../schemas/generate.ts', import.meta.url));
-  await promisify(execFile)(process.execPath, ['--import', 'tsx', '--conditions=kraken-source', generate, '--check']);
+test('what is generated follows from the data, and drift is named', async () => {
+  const generate = ['--import', 'tsx', '--conditions=kraken-source', fileURLToPath(new URL('../../schemas/generate.ts', import.meta.url))];
+  const run = (...args: string[]) => promisify(execFile)(process.execPath, [...generate, ...args]);
+  await run('--check');
+  const folder = mkdtempSync(join(tmpdir(), 'kraken-generate-'));
+  try {
+    mkdirSync(join(folder, 'schemas'));
+    mkdirSync(join(folder, 'sdk/wire'), { recursive: true });
+    await run('--into', folder);
+    await run('--check', '--into', folder);
+    appendFileSync(join(folder, 'sdk/wire/codes.ts'), '// by hand\n');
+    await assert.rejects(run('--check', '--into', folder), {
+      code: 1,
+      stderr: 'sdk/wire/codes.ts does not follow from schemas/*.json: run npm run generate and commit the result\n',
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a name that every object has is no method', () => {

@@ -390,16 +390,17 @@ test('whatever line comes, nothing is thrown and the connection goes on', async 
         module.receive(one);
         host.receive(one);
       }
-      assert.deepEqual(
-        await host.call('mutation/run', RUN).answer.catch((error: unknown) => (error instanceof RpcError ? NOTHING : error)),
-        NOTHING,
-      );
-      assert.deepEqual(
-        (await module
-          .request('state/discover', { observed: [{ node: 'n1', values: {} }] })
-          .catch((error: unknown) => (error instanceof RpcError ? 'answered' : error))) !== undefined,
-        true,
-      );
+      // A line may have been the answer to one of these, of whatever kind; that each of them ends is the point.
+      for (const request of [
+        host.request('mutation/run', RUN),
+        module.request('state/discover', { observed: [{ node: 'n1', values: {} }] }),
+      ]) {
+        const error = await request.then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        assert.ok(error === undefined || error instanceof RpcError, String(error));
+      }
     }),
     { seed, numRuns: 300 },
   );
