@@ -1,6 +1,6 @@
 /** A change as it is told to those who watch or read the history. */
-import type { Path } from '../core/declaration.ts';
-import { get, isSubtree, sameJson } from '../core/pointer.ts';
+import type { Json, Path } from '../core/declaration.ts';
+import { get, isObject, isSubtree, leaves, sameJson } from '../core/pointer.ts';
 import type { Change, Millis } from '../core/record.ts';
 
 /** Less what only the journal needs. */
@@ -10,22 +10,39 @@ export function showChange(change: Change, at: Millis): Omit<Change, 'boot' | 'o
 }
 
 /**
- * The parts of a change that these paths let through (absent = all). What changed above a path, a whole member set or removed, is told
- * by that path alone, so that nobody is shown what lies beside it.
+ * The parts of a change that these paths let through (absent = all), value by value, as paths are read. What changed above a path, a
+ * whole member set or removed, is told by that path alone, so that nobody is shown what lies beside it.
  */
 export function narrow(change: Change, paths: readonly Path[] | undefined): readonly Change[] {
   if (!paths) return [change];
-  const found: Change[] = [];
+  const found = new Map<Path, Change>();
   for (const asked of paths) {
     const path = isSubtree(asked) ? asked.slice(0, -1) : asked;
-    if (change.path === path || change.path.startsWith(`${path}/`)) return [change];
-    if (!path.startsWith(`${change.path}/`)) continue;
-    const rest = path.slice(change.path.length);
-    const { from, to, ...others } = change;
-    const before = from === undefined ? undefined : get(from, rest);
-    const after = to === undefined ? undefined : get(to, rest);
-    if (sameJson(before, after)) continue;
-    found.push({ ...others, path, ...(before === undefined ? {} : { from: before }), ...(after === undefined ? {} : { to: after }) });
+    const isBelow = change.path === path || change.path.startsWith(`${path}/`);
+    if (!isBelow && !path.startsWith(`${change.path}/`)) continue;
+    for (const part of valueByValue(change, isBelow ? change.path : path)) found.set(part.path, part);
   }
-  return found;
+  return [...found.values()];
+}
+
+/** What a change is to the values at this path, which is its own or below it. */
+function valueByValue(change: Change, path: Path): Change[] {
+  const { from, to, ...others } = change;
+  const rest = path.slice(change.path.length);
+  const before = valuesAt(from, rest);
+  const after = valuesAt(to, rest);
+  const parts: Change[] = [];
+  for (const below of new Set([...before.keys(), ...after.keys()])) {
+    const old = before.get(below);
+    const now = after.get(below);
+    if (sameJson(old, now)) continue;
+    parts.push({ ...others, path: path + below, ...(old === undefined ? {} : { from: old }), ...(now === undefined ? {} : { to: now }) });
+  }
+  return parts;
+}
+
+function valuesAt(value: Json | undefined, path: Path): ReadonlyMap<Path, Json> {
+  const there = value === undefined ? undefined : get(value, path);
+  if (there === undefined) return new Map();
+  return new Map(isObject(there) && Object.keys(there).length > 0 ? leaves(there) : [['', there]]);
 }

@@ -14,10 +14,10 @@ export interface ControlLimits {
   readonly unread: number;
 }
 
-export const CONTROL_LIMITS: ControlLimits = { connections: 256, inFlight: 64, unread: 64 * 1024 * 1024 };
+const CONTROL_LIMITS: ControlLimits = { connections: 256, inFlight: 64, unread: 64 * 1024 * 1024 };
 /** A client that leaves so much unread is not read from until it has caught up. */
 const PAUSE_BYTES = 8 * 1024 * 1024;
-/** How long a client has to read its last answers when the host stops. */
+/** How long a client has to read what it is told last. */
 const FAREWELL_MS = 500;
 
 export interface ControlOptions {
@@ -40,8 +40,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
   const server = createServer((connection) => {
     if (open.size >= limits.connections) {
       options.log('warn', `control socket: a client was turned away: ${limits.connections} are connected, the most there may be`);
-      connection.on('error', () => connection.destroy());
-      connection.end(errorLine(CODES.TooMany, `${limits.connections} clients are connected already: end some of them`));
+      farewell(connection, CODES.TooMany, `${limits.connections} clients are connected already: end some of them`);
       return;
     }
     open.add(connection);
@@ -124,11 +123,17 @@ function cutOff(connection: Socket, fault: LineFault, complain: (text: string) =
   const text = fault.fault === 'tooLong' ? `a line of more than ${fault.limit} bytes` : 'a line that is not UTF-8';
   complain(`a client was cut off: it sent ${text}`);
   connection.removeAllListeners('data');
-  connection.end(errorLine(fault.fault === 'tooLong' ? CODES.TooLarge : CODES.ParseError, `${text} was sent: the connection is closed`));
+  const code = fault.fault === 'tooLong' ? CODES.TooLarge : CODES.ParseError;
+  farewell(connection, code, `${text} was sent: the connection is closed`);
 }
 
-function errorLine(code: number, message: string): string {
-  return `${JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })}\n`;
+/** A last word. What still comes is read and dropped (unread, it would take the word with it), and who does not hang up is hung up on. */
+function farewell(connection: Socket, code: number, message: string): void {
+  const late = setTimeout(() => connection.destroy(), FAREWELL_MS);
+  connection.once('close', () => clearTimeout(late));
+  connection.on('error', () => connection.destroy());
+  connection.end(`${JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })}\n`);
+  connection.resume();
 }
 
 /** A refusal in its own words; what we did not expect is logged whole and told shortly. */
