@@ -151,10 +151,16 @@ export async function writeSnapshot(
   return { path, seq: head.seq, full: basename(path).endsWith('.full'), bytes };
 }
 
-/** The frames of a checkpoint: those that are gone first, so that a node removed and made anew is there. */
-export function* checkpointFrames(content: SnapshotContent): Generator<Buffer> {
+/** The frames of a checkpoint: those that are gone first, so that a node removed and made anew is there. `given` gets their ids. */
+export function* checkpointFrames(content: SnapshotContent, given: Set<NodeId>): Generator<Buffer> {
   const { seq } = content;
-  for (const id of content.removed) yield encodeFrame('gone', seq, 0, JSON.stringify(id));
-  for (const node of content.nodes) yield encodeFrame('node', seq, 0, nodeText(node));
+  for (const id of content.removed) {
+    given.add(id);
+    yield encodeFrame('gone', seq, 0, JSON.stringify(id));
+  }
+  for (const node of content.nodes) {
+    given.add(node.id);
+    yield encodeFrame('node', seq, 0, nodeText(node));
+  }
   yield encodeFrame('engine', seq, 0, JSON.stringify(content.engine));
 }

@@ -10,7 +10,7 @@
  */
 import { join } from 'node:path';
 import type { HistoryPage } from '../core/answers.ts';
-import type { EngineRecord, Millis, NodeRecord, Turn } from '../core/record.ts';
+import type { EngineRecord, Millis, NodeId, NodeRecord, Turn } from '../core/record.ts';
 import { type BackupSummary, writeBackup } from './backup.ts';
 import { loadSnapshot } from './chain.ts';
 import { type Disk, nodeDisk } from './disk.ts';
@@ -21,6 +21,7 @@ import { mergeChain, mergeDue } from './merge.ts';
 import { inWords, wordsOf } from './refuse.ts';
 import { type JournalTail, listSegments, recoverJournal } from './segments.ts';
 import { checkpointFrames, type SnapshotContent, type SnapshotFile, snapshotName, writeSnapshot } from './snapshot.ts';
+import { type Expected, Touched } from './touched.ts';
 
 export type StoreLog = (level: 'info' | 'warn' | 'error', message: string) => void;
 
@@ -80,7 +81,7 @@ async function openLocked(dir: string, options: StoreOptions): Promise<OpenedSto
       engine: loaded.engine,
       nodes: { [Symbol.iterator]: loaded.nodes },
       nodeCount: loaded.count,
-      tail: { [Symbol.iterator]: tail.turns },
+      tail: { [Symbol.iterator]: () => store.replayed(tail.turns()) },
       warnings,
     };
   } catch (error) {
@@ -100,6 +101,7 @@ export class Store {
   readonly #lock: { release(): void };
   readonly #journal: Journal;
   #chain: readonly SnapshotFile[];
+  readonly #touched = new Touched();
   /** Checkpoints, backups and closing, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -135,6 +137,14 @@ export class Store {
     });
   }
 
+  /** The tail as the caller goes through it: its nodes belong in the next checkpoint. */
+  *replayed(turns: Iterable<Turn>): Generator<Turn> {
+    for (const turn of turns) {
+      this.#touched.note(turn);
+      yield turn;
+    }
+  }
+
   /** The newest turn appended. */
   get lastSeq(): number {
     return this.#journal.lastSeq;
@@ -163,6 +173,7 @@ export class Store {
   /** Turns in order, without gaps in `seq`. `durable`: written at once; else within 100 ms. Throws when failed or too large. */
   append(turn: Turn, durable: boolean): void {
     this.#journal.append(turn, durable);
+    this.#touched.note(turn);
   }
 
   /** Settles when everything appended so far is on disk. */
@@ -185,21 +196,20 @@ export class Store {
   /**
    * Stores the nodes that changed, and those removed, since the last checkpoint (if it failed: since the one before it; after
    * a start: those of the tail). `seq`: all their changes up to this turn are in. Records are pulled in slices while the
-   * host goes on, and may be newer than `seq`: the tail is replayed over them.
+   * host goes on, and may be newer than `seq`: the tail is replayed over them. Rejects, and stores nothing, if a node that
+   * those turns changed is in neither.
    */
   checkpoint(content: SnapshotContent): Promise<void> {
+    if (content.seq > this.lastSeq)
+      return Promise.reject(new Error(`a checkpoint of turn ${content.seq}, but the newest is ${this.lastSeq}`));
+    const expected = this.#touched.begin();
     return this.#alone(async () => {
-      const after = this.snapshotSeq;
-      if (content.seq > this.lastSeq) throw new Error(`a checkpoint of turn ${content.seq}, but the newest is ${this.lastSeq}`);
-      if (content.seq <= after) return;
-      const path = join(this.#root, 'snapshot', snapshotName(content.seq, false));
-      const part = await writeSnapshot(this.#disk, path, { seq: content.seq, after }, checkpointFrames(content), async () => {
-        // Records may hold changes of turns that are not on disk yet; without those turns they must not be found either.
-        const newest = this.lastSeq;
-        await this.#journal.flush(newest);
-        return newest;
-      });
-      this.#chain = [...this.#chain, part];
+      try {
+        await this.#writePart(content, expected);
+      } catch (error) {
+        this.#touched.failed(expected);
+        throw error;
+      }
       if (mergeDue(this.#chain, this.#options.mergeBytes)) await this.#merge();
       const { historyBytes = HISTORY_BYTES, historyAge = HISTORY_AGE, now, log } = this.#options;
       pruneHistory(this.#disk, this.#journal.segments, this.snapshotSeq, { bytes: historyBytes, age: historyAge }, now(), log);
@@ -238,6 +248,23 @@ export class Store {
     const result = this.#work.then(work);
     this.#work = result.catch(() => undefined);
     return result;
+  }
+
+  async #writePart(content: SnapshotContent, expected: Expected): Promise<void> {
+    const { seq } = content;
+    const after = this.snapshotSeq;
+    if (seq <= after) return this.#touched.failed(expected);
+    const path = join(this.#root, 'snapshot', snapshotName(seq, false));
+    const given = new Set<NodeId>();
+    const part = await writeSnapshot(this.#disk, path, { seq, after }, checkpointFrames(content, given), async () => {
+      this.#touched.check(expected, seq, given);
+      // Records may hold changes of turns that are not on disk yet; without those turns they must not be found either.
+      const newest = this.lastSeq;
+      await this.#journal.flush(newest);
+      return newest;
+    });
+    this.#touched.succeeded(expected, seq);
+    this.#chain = [...this.#chain, part];
   }
 
   /** If it fails the chain stays in force, and the operator is told. */

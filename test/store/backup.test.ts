@@ -6,7 +6,7 @@ import { seededRandom } from '../../host/core/random.ts';
 import { restoreInto } from '../../host/store/backup.ts';
 import { scanFrames } from '../../host/store/frame.ts';
 import { openStore } from '../../host/store/store.ts';
-import { applyTurn, engineOf, nodeOf, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
+import { allNodes, applyTurn, engineOf, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
 import { PowerOff, SimDisk } from './simdisk.ts';
 
 test('a backup made while turns and checkpoints go on is the state of one moment; restored it goes on from there', async (t) => {
@@ -68,7 +68,7 @@ test('a damaged, foreign or cut backup is refused before anything is touched', a
   const file = join(dirname(dir), 'backup.kraken');
   const { store } = await opened(dir);
   for (let seq = 1; seq <= 40; seq += 1) store.append(turnOf(seq), false);
-  await store.checkpoint({ seq: 20, engine: { rev: 20, count: 20 }, nodes: [nodeOf(1, 1), nodeOf(2, 2)], removed: [] });
+  await store.checkpoint({ seq: 20, engine: { rev: 20, count: 20 }, nodes: allNodes(), removed: [] });
   await store.backup(file);
   store.append(turnOf(41), true);
   await store.close();

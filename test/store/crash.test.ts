@@ -36,7 +36,8 @@ async function live(disk: SimDisk, seen: Seen, random: () => number, turns: numb
     seen.acknowledged = seq;
   });
   let dirty = new Set<string>(state.values.keys());
-  let removed = new Set([...opened.nodes].map(({ id }) => id).filter((id) => !state.values.has(id)));
+  const touched = [...opened.tail].flatMap(({ changes }) => changes.map(({ node }) => node));
+  let removed = new Set(touched.filter((id) => !state.values.has(id)));
   for (let count = 0; count < turns && !disk.isOff; count += 1) {
     const turn = randomTurn(store.lastSeq + 1, random);
     applyTurn(state, turn);

@@ -131,7 +131,7 @@ test('a snapshot that holds a later turn proves that the journal had it', async 
   const size = journal()?.size ?? 0;
   const nodes = function* () {
     store.append(turnOf(2), false);
-    yield nodeOf(2, 2);
+    yield* [nodeOf(1, 1), nodeOf(2, 2)];
   };
   await store.checkpoint({ seq: 1, engine: { rev: 1 }, nodes: nodes(), removed: [] });
   disk.cutPower();

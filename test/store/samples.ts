@@ -39,6 +39,11 @@ export function nodeOf(number: number, value: number, pad = 0): NodeRecord {
   };
 }
 
+/** All nodes that turnOf() touches. */
+export function allNodes(value = 0): NodeRecord[] {
+  return Array.from({ length: 10 }, (_, number) => nodeOf(number, value));
+}
+
 /** A node of the size that a real one has: 1.4 kB of JSON. */
 export function realNode(number: number): NodeRecord {
   const id = nodeId(number);

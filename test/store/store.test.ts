@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { nodeId, nodeOf, opened, replay, START, temporary, turnOf } from './samples.ts';
+import { allNodes, nodeId, nodeOf, opened, replay, START, temporary, turnOf } from './samples.ts';
 
 test('a new directory is empty; what is appended is there after a restart, in order, without gaps', async (t) => {
   const dir = temporary(t);
@@ -45,7 +45,12 @@ test('a checkpoint takes turns out of the tail; removed nodes are gone; later tu
   const dir = temporary(t);
   const { store } = await opened(dir);
   for (let seq = 1; seq <= 20; seq += 1) store.append(turnOf(seq), false);
-  await store.checkpoint({ seq: 20, engine: { rev: 20, count: 20 }, nodes: [nodeOf(1, 11), nodeOf(2, 12), nodeOf(3, 13)], removed: [] });
+  await store.checkpoint({
+    seq: 20,
+    engine: { rev: 20, count: 20 },
+    nodes: [nodeOf(1, 11), nodeOf(2, 12), nodeOf(3, 13)],
+    removed: [0, 4, 5, 6, 7, 8, 9].map(nodeId),
+  });
   store.append(turnOf(21), true);
   await store.checkpoint({ seq: 21, engine: { rev: 21, count: 21 }, nodes: [nodeOf(1, 21)], removed: [nodeId(2)] });
   store.append(turnOf(22), true);
@@ -74,6 +79,7 @@ test('many checkpoints are merged into full files, and stay the same state', asy
   let { store } = await opened(dir, { segmentBytes: 4096 });
   for (let seq = 1; seq <= 200; seq += 1) {
     store.append(turnOf(seq), false);
+    // A node that was not there may be removed too.
     const removed = seq % 7 === 0 ? [nodeId((seq + 3) % 10)] : [];
     for (const id of removed) expected.delete(id);
     expected.set(nodeId(seq % 10), seq);
@@ -91,17 +97,43 @@ test('many checkpoints are merged into full files, and stay the same state', asy
   await again.store.close();
 });
 
+test('a checkpoint that leaves out a changed or removed node is refused, and nothing is lost', async (t) => {
+  const dir = temporary(t);
+  const first = await opened(dir);
+  for (let seq = 1; seq <= 4; seq += 1) first.store.append(turnOf(seq), true);
+  await assert.rejects(
+    first.store.checkpoint({ seq: 4, engine: { rev: 4 }, nodes: [1, 2, 3].map((number) => nodeOf(number, number)), removed: [] }),
+    /the checkpoint of turn 4 leaves out node .*004, which was changed or removed by turn 4/,
+  );
+  first.store.append(turnOf(5), true);
+  // What a failed one should have given is owed by the next.
+  await assert.rejects(first.store.checkpoint({ seq: 5, engine: { rev: 5 }, nodes: [nodeOf(5, 5)], removed: [] }), /leaves out node/);
+  await first.store.close();
+
+  const second = await opened(dir);
+  assert.deepEqual(replay(second).values.size, 5);
+  second.store.append(turnOf(6), true);
+  // A host that forgets the tail that it replayed.
+  await assert.rejects(
+    second.store.checkpoint({ seq: 6, engine: { rev: 6 }, nodes: [nodeOf(6, 6)], removed: [] }),
+    /leaves out node .*001/,
+  );
+  await second.store.checkpoint({ seq: 6, engine: { rev: 6 }, nodes: allNodes(6), removed: [] });
+  assert.equal(second.store.snapshotSeq, 6);
+  await second.store.close();
+});
+
 test('a record is pulled lazily: one newer than the journal on disk waits for the journal', async (t) => {
   const { store } = await opened(temporary(t));
   store.append(turnOf(1), true);
   await store.flush();
   const nodes = function* () {
     store.append(turnOf(2), false);
-    yield nodeOf(2, 2);
+    yield* [nodeOf(1, 1), nodeOf(2, 2)];
   };
   await store.checkpoint({ seq: 1, engine: { rev: 1 }, nodes: nodes(), removed: [] });
   assert.equal(store.durableSeq, 2);
-  await assert.rejects(store.checkpoint({ seq: 9, engine: { rev: 9 }, nodes: [], removed: [] }), /the newest is 2/);
+  await assert.rejects(store.checkpoint({ seq: 9, engine: { rev: 9 }, nodes: allNodes(), removed: [] }), /the newest is 2/);
   await store.close();
 });
 
@@ -126,7 +158,7 @@ test('history: newest first, by node, in pages that part no revision, over segme
     first.store.append(turnOf(seq, seq % 10 === 0 ? { changes } : {}), false);
     if (seq % 5 === 0) await first.store.flush();
   }
-  await first.store.checkpoint({ seq: 90, engine: { rev: 90 }, nodes: [], removed: [] });
+  await first.store.checkpoint({ seq: 90, engine: { rev: 90 }, nodes: allNodes(), removed: [] });
   const { store } = first;
   const revs = async (query: Parameters<typeof store.history>[0]) => (await store.history(query)).changes.map(({ rev }) => rev);
   assert.ok(readdirSync(join(dir, 'store', 'journal')).length > 5);
@@ -165,9 +197,9 @@ test('history is bounded by bytes and by age, says what goes, and keeps what the
     }
     const all = async () => (await store.history({ limit: 10_000 })).changes.length;
     assert.equal(await all(), 500, what);
-    await store.checkpoint({ seq: 100, engine: { rev: 100 }, nodes: [], removed: [] });
+    await store.checkpoint({ seq: 100, engine: { rev: 100 }, nodes: allNodes(), removed: [] });
     assert.ok((await all()) >= 400, `${what}: turns after the snapshot stay`);
-    await store.checkpoint({ seq: 500, engine: { rev: 500 }, nodes: [], removed: [] });
+    await store.checkpoint({ seq: 500, engine: { rev: 500 }, nodes: allNodes(), removed: [] });
     const left = await all();
     assert.equal(left < 500 - least, gone, `${what}: ${left} left`);
     assert.ok(left > 20, `${what}: ${left} left`);
