@@ -1,6 +1,8 @@
 /** The BMC of a virtual machine: takes power commands, tells what the machine then is, and has troubles of its own. */
 import { hash } from './chance.ts';
-import type { Seen, Surroundings, VirtualNode } from './virtual-node.ts';
+import type { Seen } from './seen.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { VirtualNode } from './virtual-node.ts';
 
 /** Why it could not be done; each has its error in the protocol. */
 export interface Trouble {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type Answer, isTrouble } from './bmc.ts';
 import { Cluster, type Done } from './cluster.ts';
 import { FAULTS, type Fault, profileOf } from './profile.ts';
-import type { Hearing, SavedNode, Seen } from './virtual-node.ts';
+import type { Hearing, SavedNode, Seen } from './seen.ts';
 
 const SECOND = 1000;
 const A = 'a0000000-0000-4000-8000-000000000001';

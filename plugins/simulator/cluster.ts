@@ -6,8 +6,10 @@ import { type Answer, askBmc, glance } from './bmc.ts';
 import { hash, unit } from './chance.ts';
 import { askHost, askImages, type HostAction, type ImagesAction } from './node-host.ts';
 import { type Fault, type Profile, profileOf, type SeededFault } from './profile.ts';
+import type { Hearing, SavedNode, Seen } from './seen.ts';
+import type { Surroundings } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
-import { type Hearing, type SavedNode, type Seen, type Surroundings, VirtualNode } from './virtual-node.ts';
+import { VirtualNode } from './virtual-node.ts';
 
 export interface Outlet {
   /** Noticed of a node without anybody having asked: a DHCP client, a host that phones home, a session that ended. */
@@ -67,6 +69,8 @@ export class Cluster {
       this.#dirty.add(node);
       node.begin(now);
       this.#seed(node, now);
+      const name = this.#names.get(id);
+      if (name !== undefined) this.#seed(node, now, name);
     }
     return node;
   }
@@ -75,10 +79,13 @@ export class Cluster {
   name(id: string, name: string, now: number): void {
     if (this.#names.get(id) === name) return;
     this.#names.set(id, name);
-    this.#seed(this.node(id, now), now, name);
+    const node = this.#nodes.get(id);
+    if (node !== undefined) this.#seed(node, now, name);
   }
 
+  /** What a person wants to be wrong with it. A machine that nobody has asked for yet needs no word that it is well. */
   setFault(id: string, fault: Fault, now: number): void {
+    if (fault === 'none' && !this.#nodes.has(id)) return;
     if (fault === 'none') this.#set.delete(id);
     else this.#set.set(id, fault);
     this.#inForce(this.node(id, now), now);
@@ -152,10 +159,13 @@ export class Cluster {
       const from = node.since + (fault.at ?? 0);
       const to = fault.for === undefined ? Number.POSITIVE_INFINITY : from + fault.for;
       if (to <= now) continue;
-      this.#timeline.at(Math.max(now, from), (then) => {
+      const begin = (then: number): void => {
         this.#seeded.set(node.id, fault.fault);
         this.#inForce(node, then);
-      });
+      };
+      // What is wrong from the start is so before anybody asks for the first time.
+      if (from <= now) begin(now);
+      else this.#timeline.at(from, begin);
       if (to === Number.POSITIVE_INFINITY) continue;
       this.#timeline.at(to, (then) => {
         if (this.#seeded.get(node.id) === fault.fault) this.#seeded.delete(node.id);

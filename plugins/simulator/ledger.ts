@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SavedNode } from './virtual-node.ts';
+import type { SavedNode } from './seen.ts';
 
 const FILE = 'machines.jsonl';
 /** Lines beyond those that count, until the file is written anew. */
@@ -20,27 +20,28 @@ export class Ledger {
   constructor(folder: string, current: () => Iterable<SavedNode>) {
     this.#file = join(folder, FILE);
     this.#current = current;
-    this.#fd = openSync(this.#file, 'a', 0o600);
+    // Written anew at the start too: the process before may have ended in the middle of a line.
+    this.#fd = this.#rewrite();
   }
 
   append(changed: readonly SavedNode[], nodes: number): void {
     if (changed.length === 0) return;
     this.#lines += changed.length;
-    if (this.#lines > SLACK + 2 * nodes) this.#rewrite();
-    else writeSync(this.#fd, text(changed));
+    if (this.#lines <= SLACK + 2 * nodes) return void writeSync(this.#fd, text(changed));
+    closeSync(this.#fd);
+    this.#fd = this.#rewrite();
   }
 
   close(): void {
     closeSync(this.#fd);
   }
 
-  #rewrite(): void {
+  #rewrite(): number {
     const beside = `${this.#file}.new`;
     writeFileSync(beside, text(this.#current()), { mode: 0o600 });
     renameSync(beside, this.#file);
-    closeSync(this.#fd);
-    this.#fd = openSync(this.#file, 'a', 0o600);
     this.#lines = 0;
+    return openSync(this.#file, 'a', 0o600);
   }
 }
 
@@ -72,7 +73,7 @@ function contents(file: string): string {
 function parse(line: string): SavedNode | undefined {
   try {
     const node: unknown = JSON.parse(line);
-    return Array.isArray(node) && node.length === 10 && typeof node[0] === 'string' ? (node as unknown as SavedNode) : undefined;
+    return Array.isArray(node) && node.length === 11 && typeof node[0] === 'string' ? (node as unknown as SavedNode) : undefined;
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ModuleUnderTest, type TestOptions, testModule } from '@kraken-hpc/sdk/testing';
+import { RpcError } from '@kraken-hpc/sdk/wire';
 import { simulator } from './module.ts';
 
 const nodeId = (index: number): string => `00000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
@@ -66,7 +67,7 @@ test('its limits are a few seconds, in proportion to the latencies', () => {
     return Number.parseFloat(declared?.mutations?.[name]?.timeout ?? 'NaN') / 1000;
   };
   for (const name of ['powerOn', 'powerOff', 'unhang', 'wait', 'begin', 'start', 'stop'])
-    assert.ok(seconds({}, name) >= 2 && seconds({}, name) <= 10, name);
+    assert.ok(seconds({}, name) >= 2 && seconds({}, name) <= 15, name);
   assert.ok(seconds({}, 'boot') <= 30);
   assert.ok(seconds({ scale: 10 }, 'boot') > 5 * seconds({}, 'boot'));
   assert.equal(seconds({ scale: 0 }, 'boot'), 2);
@@ -169,13 +170,11 @@ test('dead BMCs hold up nobody: the others are answered first', async () => {
 test('cost: from cold metal to images in a few messages, however many nodes', async () => {
   const messages = async (count: number): Promise<number> => {
     let calls = 0;
-    let refused = 0;
     const heard = new Set<string>();
     const answers: NonNullable<TestOptions['answers']> = {
       'state/discover': ({ observed }) => {
-        calls++;
         // A host under load says so; what was refused must come again.
-        if (refused++ === 0) throw Object.assign(new Error('later'), { code: -32017 });
+        if (++calls === 1) throw new RpcError(-32017, 'too many observations');
         for (const { node, heard: how } of observed) if (how === 'session') heard.add(node);
         return { revision: 1 };
       },

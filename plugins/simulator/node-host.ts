@@ -1,6 +1,8 @@
 /** What runs on a virtual machine when it is up: its own host, and the images service in it. */
 import type { Answer } from './bmc.ts';
-import type { ImagesState, Surroundings, VirtualNode } from './virtual-node.ts';
+import type { ImagesState } from './seen.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { VirtualNode } from './virtual-node.ts';
 
 export type HostAction = 'sync' | 'quiesce';
 /** Where the images shall be. `begin`: the service starts, and finds what is there. */

@@ -76,6 +76,11 @@ export type Latencies = Readonly<Record<Latency, Span>>;
 /** How much longer a slow POST or disk takes. */
 export const SLOW = 10;
 
+/** What a fault makes of a latency. */
+export function slowness(fault: Fault, name: Latency): number {
+  return (name === 'postMs' && fault === 'slowPost') || (name === 'imageMs' && fault === 'slowDisk') ? SLOW : 1;
+}
+
 /** A fault that is there from the seed: for a share of the nodes or for those named, from `at` on, for so long (absent: for ever). */
 export interface SeededFault {
   readonly fault: Fault;

@@ -1,25 +1,39 @@
 /** What the virtual cluster has to say, gathered and sent in batches: one request under way at a time, the rest waits and is merged. */
-import type { Hearing, Seen } from './virtual-node.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Hearing, Seen } from './seen.ts';
 
 export interface NodeReport extends Hearing {
   readonly node: string;
   readonly values: Seen;
 }
 
+export interface ReporterOptions {
+  send(reports: readonly NodeReport[]): Promise<void>;
+  /** These were refused for good. */
+  refused(error: unknown, count: number): void;
+  /** Between two tries, in milliseconds. */
+  readonly pause?: number;
+}
+
 /** How long reports are gathered, in milliseconds. */
 const GATHER = 10;
+/** Reports in one request. */
+const AT_ONCE = 1000;
+/** A host that has too much to do must not hear of us for a second, or it takes us for a flood that never ends. */
+const PAUSE = 1100;
+/** TryLater, TooMany, NotReady of schemas/errors.json: what was said is right, and comes again. */
+const LATER: readonly unknown[] = [-32004, -32017, -32019];
 
 export class Reporter {
-  readonly #send: (reports: readonly NodeReport[]) => Promise<void>;
-  readonly #refused: (error: unknown, count: number) => void;
+  readonly #options: ReporterOptions;
   #waiting: NodeReport[] = [];
   /** Where the last report of a node stands in `waiting`. */
   #last = new Map<string, number>();
-  #busy = false;
+  #isBusy = false;
+  readonly #over = new AbortController();
 
-  constructor(send: (reports: readonly NodeReport[]) => Promise<void>, refused: (error: unknown, count: number) => void) {
-    this.#send = send;
-    this.#refused = refused;
+  constructor(options: ReporterOptions) {
+    this.#options = options;
   }
 
   add(node: string, values: Seen, hearing: Hearing): void {
@@ -33,9 +47,14 @@ export class Reporter {
     this.#start();
   }
 
+  /** Says nothing more. */
+  end(): void {
+    this.#over.abort();
+  }
+
   #start(): void {
-    if (this.#busy) return;
-    this.#busy = true;
+    if (this.#isBusy || this.#over.signal.aborted) return;
+    this.#isBusy = true;
     setTimeout(() => void this.#flush(), GATHER);
   }
 
@@ -43,13 +62,23 @@ export class Reporter {
     const reports = this.#waiting;
     this.#waiting = [];
     this.#last = new Map();
-    try {
-      await this.#send(reports);
-    } catch (error) {
-      this.#refused(error, reports.length);
-    }
-    this.#busy = false;
+    for (let from = 0; from < reports.length; from += AT_ONCE) await this.#deliver(reports.slice(from, from + AT_ONCE));
+    this.#isBusy = false;
     if (this.#waiting.length > 0) this.#start();
+  }
+
+  /** In order, so nothing overtakes a report that has to wait. */
+  async #deliver(reports: readonly NodeReport[]): Promise<void> {
+    const { send, refused, pause = PAUSE } = this.#options;
+    while (!this.#over.signal.aborted) {
+      try {
+        return await send(reports);
+      } catch (error) {
+        if (this.#over.signal.aborted) return;
+        if (!LATER.includes((error as { code?: unknown }).code)) return refused(error, reports.length);
+      }
+      await sleep(pause, undefined, { signal: this.#over.signal }).catch(() => {});
+    }
   }
 }
 

@@ -2,9 +2,9 @@
 import { isTrouble, type Trouble } from './bmc.ts';
 import { Cluster, type Done } from './cluster.ts';
 import { Ledger, readLedger } from './ledger.ts';
-import { FAULTS, type Fault, type Profile } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { type NodeReport, Reporter } from './reporter.ts';
-import type { Hearing, Seen } from './virtual-node.ts';
+import type { Hearing, Seen } from './seen.ts';
 
 export interface SimulationOptions {
   readonly profile: Profile;
@@ -27,6 +27,7 @@ export type Act = (cluster: Cluster, node: string, now: number, done: Done) => v
 export class Simulation {
   readonly profile: Profile;
   readonly #cluster: Cluster;
+  readonly #reporter: Reporter;
   readonly #ledger: Ledger | undefined;
   /** Our clock never jumps, and goes on from where the process before left it. */
   readonly #epoch = Date.now() - performance.now();
@@ -36,10 +37,11 @@ export class Simulation {
 
   constructor({ profile, folder, send, log }: SimulationOptions) {
     this.profile = profile;
-    const reporter = new Reporter(send, (error, count) => {
-      if (!this.#isOver) log('warn', `${count} reports were refused: ${error instanceof Error ? error.message : String(error)}`);
+    this.#reporter = new Reporter({
+      send,
+      refused: (error, count) => log('warn', `${count} reports were refused: ${error instanceof Error ? error.message : String(error)}`),
     });
-    this.#cluster = new Cluster({ report: (node, values, hearing) => reporter.add(node, values, hearing) }, profile);
+    this.#cluster = new Cluster({ report: (node, values, hearing) => this.#reporter.add(node, values, hearing) }, profile);
     if (folder === undefined) return;
     const saved = readLedger(folder);
     this.#cluster.restore(saved, this.now());
@@ -80,6 +82,7 @@ export class Simulation {
   end(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#reporter.end();
     this.#keep();
     this.#ledger?.close();
   }
@@ -109,5 +112,3 @@ export class Simulation {
 
 /** Said by the node's own host, in its session. */
 const isOfHost = (seen: Seen): boolean => '/runState' in seen || '/images/state' in seen;
-
-export const isFault = (value: unknown): value is Fault => FAULTS.some((fault) => fault === value);

@@ -1,51 +1,8 @@
 /** One virtual machine: power, firmware that boots over the network, a host of its own when it is up. It knows nothing of what anybody wants of it. */
 import { hash, mix, unit } from './chance.ts';
-import { type Fault, type Latency, type Profile, SLOW } from './profile.ts';
-import type { Timeline } from './timeline.ts';
-
-/** `hung`: waits for a key after POST. `up`: its kernel runs. `panicked`: it did. */
-export type Stage = 'off' | 'post' | 'hung' | 'dhcp' | 'load' | 'up' | 'panicked';
-export type ImagesState = 'UNKNOWN' | 'IDLE' | 'ACTIVE' | 'UPDATE' | 'ERROR' | 'FATAL';
-
-export interface Seen {
-  readonly '/physState'?: 'POWER_OFF' | 'POWER_ON';
-  readonly '/runState'?: 'UNKNOWN' | 'INIT' | 'SYNC';
-  readonly '/pxe/state'?: 'NONE' | 'WAIT' | 'INIT';
-  readonly '/images/state'?: ImagesState;
-  readonly '/busy'?: 'FREE';
-  readonly '/sim/powerOns'?: number;
-  readonly '/sim/powerOffs'?: number;
-}
-
-export interface Hearing {
-  readonly heard?: 'dhcp' | 'session';
-  readonly session?: { readonly boot: string; readonly live: boolean };
-}
-
-/** What surrounds the machines. */
-export interface Surroundings {
-  readonly profile: Profile;
-  readonly timeline: Timeline;
-  /** What others would notice of the machine without asking it. */
-  report(node: VirtualNode, values: Seen, hearing: Hearing): void;
-  /** Something that must outlive this process has changed. */
-  changed(node: VirtualNode): void;
-}
-
-/** What is kept of a machine when this process ends. */
-export type SavedNode = readonly [
-  id: string,
-  stage: Stage,
-  host: 0 | 1,
-  run: 'INIT' | 'SYNC',
-  images: ImagesState,
-  pxe: 'NONE' | 'WAIT' | 'INIT',
-  boots: number,
-  powerOns: number,
-  powerOffs: number,
-  /** When it was first seen. */
-  since: number,
-];
+import { type Fault, type Latency, slowness } from './profile.ts';
+import type { Hearing, ImagesState, SavedNode, Seen, Stage } from './seen.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export class VirtualNode {
   readonly id: string;
@@ -76,12 +33,13 @@ export class VirtualNode {
     this.#at = at;
     this.since = since;
     if (saved !== undefined) [, this.stage, , this.run, this.images, this.pxe, this.boots, this.powerOns, this.powerOffs] = saved;
-    if (saved !== undefined) this.host = saved[2] === 1;
+    if (saved !== undefined) [this.host, this.fault] = [saved[2] === 1, saved[10]];
     this.#draws = mix(hash(id, at.profile.seed) + this.boots + this.powerOns + this.powerOffs);
   }
 
   saved(): SavedNode {
-    return [this.id, this.stage, this.host ? 1 : 0, this.run, this.images, this.pxe, this.boots, this.powerOns, this.powerOffs, this.since];
+    const { id, stage, run, images, pxe, boots, powerOns, powerOffs, since, fault } = this;
+    return [id, stage, this.host ? 1 : 0, run, images, pxe, boots, powerOns, powerOffs, since, fault];
   }
 
   get isOn(): boolean {
@@ -101,19 +59,17 @@ export class VirtualNode {
   draw(name: Latency): number {
     const [from = 0, to = 0] = this.#at.profile.latencies[name];
     this.#draws = (this.#draws + 0x9e3779b9) | 0;
-    return (from + (to - from) * unit(mix(this.#draws))) * this.#at.profile.scale * this.#slowness(name);
+    return (from + (to - from) * unit(mix(this.#draws))) * this.#at.profile.scale * slowness(this.fault, name);
   }
 
   powerOn(now: number): void {
-    if (this.isOn) return;
-    this.#post(now);
+    if (!this.isOn) this.#post(now);
   }
 
   powerOff(now: number): void {
     if (!this.isOn) return;
     this.#die(now);
-    this.stage = 'off';
-    this.#at.changed(this);
+    this.#enter('off');
   }
 
   /** By itself: a panic, a watchdog, somebody with a finger. */
@@ -142,8 +98,10 @@ export class VirtualNode {
     if (!this.host && this.boots > 0) this.#fallSilent(now);
     switch (this.stage) {
       case 'off':
-      case 'hung':
       case 'panicked':
+        return;
+      case 'hung':
+        if (this.fault !== 'hangAtBoot') this.#dhcp(now);
         return;
       case 'post':
         return this.#post(now);
@@ -152,7 +110,9 @@ export class VirtualNode {
       case 'load':
         return this.#load(now);
       case 'up':
-        return this.#comeBack(now);
+        if (this.host) return this.#comeBack(now);
+        if (this.fault !== 'crash') this.#after(now, 'hostMs', (then) => this.#startHost(then));
+        return;
       default:
         this.stage satisfies never;
     }
@@ -160,8 +120,7 @@ export class VirtualNode {
 
   /** What its host says of itself when it has come to us. */
   greet(): void {
-    if (!this.answers || !this.#plays('hosts')) return;
-    this.say({ '/physState': 'POWER_ON', '/runState': this.run, '/busy': 'FREE', ...this.imagesSeen() });
+    if (this.#plays('hosts')) this.say({ '/physState': 'POWER_ON', '/runState': this.run, '/busy': 'FREE', ...this.imagesSeen() });
   }
 
   /** What its host reports without being asked. */
@@ -183,6 +142,7 @@ export class VirtualNode {
     const before = this.fault;
     if (fault === before) return;
     this.fault = fault;
+    this.#at.changed(this);
     this.#cleared(before, now);
     switch (fault) {
       case 'powerCut':
@@ -231,10 +191,6 @@ export class VirtualNode {
     return this.#at.profile.parts.includes(part);
   }
 
-  #slowness(name: Latency): number {
-    return (name === 'postMs' && this.fault === 'slowPost') || (name === 'imageMs' && this.fault === 'slowDisk') ? SLOW : 1;
-  }
-
   /** Happens only if the machine has not been switched or rebooted meanwhile. */
   #after(now: number, latency: Latency, run: (now: number) => void): void {
     const life = this.#life;
@@ -274,22 +230,19 @@ export class VirtualNode {
   #dhcp(now: number): void {
     this.#enter('dhcp');
     if (this.fault === 'linkDown') return this.#after(now, 'dhcpRetryMs', (then) => this.#dhcp(then));
-    if (this.#plays('pxe')) {
-      this.setPxe('WAIT');
-      this.#at.report(this, { '/pxe/state': 'WAIT', '/runState': 'UNKNOWN' }, this.#heardDhcp());
-    }
+    this.#served('WAIT', 'UNKNOWN');
     this.#after(now, 'dhcpMs', (then) => {
       if (this.fault === 'linkDown') return this.#dhcp(then);
-      if (this.#plays('pxe')) {
-        this.setPxe('INIT');
-        this.#at.report(this, { '/pxe/state': 'INIT', '/runState': 'INIT' }, this.#heardDhcp());
-      }
+      this.#served('INIT', 'INIT');
       this.#load(then);
     });
   }
 
-  #heardDhcp(): Hearing {
-    return this.#plays('hosts') ? { heard: 'dhcp' } : {};
+  /** How far the boot server has come with its client. */
+  #served(pxe: 'WAIT' | 'INIT', runState: 'UNKNOWN' | 'INIT'): void {
+    if (!this.#plays('pxe')) return;
+    this.setPxe(pxe);
+    this.#at.report(this, { '/pxe/state': pxe, '/runState': runState }, this.#plays('hosts') ? { heard: 'dhcp' } : {});
   }
 
   #load(now: number): void {
