@@ -171,6 +171,7 @@ class Batch {
         const revision = await this.#tools.report(observed);
         for (const { node } of observed) this.#early.set(node, revision);
       } catch (error) {
+        if (!this.#ended) return this.#putBack(observed);
         this.#tools.log(
           'warn',
           `${this.#job.name}: ${observed.length} early observations were refused: ${error instanceof Error ? error.message : String(error)}`,
@@ -178,6 +179,14 @@ class Batch {
       }
     });
     return this.#flushing;
+  }
+
+  /** Refused now, it goes into the answer; what was seen since is newer. */
+  #putBack(observed: readonly Observed[]): void {
+    for (const { asOf: _asOf, ...one } of observed) {
+      const since = this.#unsent.get(one.node);
+      this.#unsent.set(one.node, { ...one, ...since, values: { ...one.values, ...since?.values } });
+    }
   }
 
   #signalOf(id: string): LazySignal {
