@@ -12,10 +12,21 @@ export interface HostPort {
   ask(make: (request: RequestId) => Event): Promise<Json>;
   /** Every turn that changed something, in order, after it was applied. Returns the way to stop. */
   onTurn(listener: (turn: Turn) => void): () => void;
-  history(node: NodeId | undefined, options: { readonly limit: number; readonly before?: Revision; readonly since?: Millis }): Promise<HistoryPage>;
+  history(
+    node: NodeId | undefined,
+    options: { readonly limit: number; readonly before?: Revision; readonly since?: Millis },
+  ): Promise<HistoryPage>;
   readonly services: ServicesPort;
   /** Checks a document against the schemas in force; throws RefusalError naming node, path and reason. */
   parseNode(doc: unknown, where: string): { readonly id: NodeId; readonly doc: { readonly [member: string]: Json } };
+  /** A JSON Merge Patch with ids and spelling put right; what it leads to is checked by `checkDocument`. */
+  parsePatch(doc: unknown, where: string): { readonly [member: string]: Json };
+  /** Checks a whole cfg document of ours; what the node `id` has already is never refused. Throws RefusalError. */
+  checkDocument(doc: { readonly [member: string]: Json }, where: string, id?: NodeId): void;
+  /** Checks single values by path (null removes). Throws RefusalError. */
+  checkValues(values: Readonly<Record<string, Json>>, where: string): void;
+  /** The id that a node of this name is given where its file names none: always the same. */
+  idOfName(nodename: string): NodeId;
   /** The node in the original's dialect (extensions as a list with `@type`). */
   toOriginal(doc: { readonly [member: string]: Json }): { readonly [member: string]: Json };
   backup(file: string): Promise<{ readonly nodes: number; readonly bytes: number; readonly revision: Revision }>;
