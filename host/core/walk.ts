@@ -7,7 +7,7 @@ import { end, failed, interrupt, stick, succeeded } from './outcome.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import type { Millis } from './record.ts';
 import { isRequested, spend } from './request.ts';
-import { classOf, goalOf, PHYS, planOf } from './situation.ts';
+import { PHYS, planOf } from './situation.ts';
 import { isPowerOff, isPowerOn } from './steps.ts';
 import type { World } from './world.ts';
 
@@ -39,9 +39,7 @@ export function advance(w: World, node: Node): void {
 export function pursue(w: World, node: Node): { plan: Plan; blocked: Blocked | undefined } {
   const plan = planOf(w, node);
   if (plan.kind === 'plan') return { plan, blocked: undefined };
-  const rest = goalOf(w, node).slice();
-  for (const reason of plan.reasons) rest[reason.goal] = 0;
-  return { plan: classOf(w, node).plan(node.view, rest), blocked: plan };
+  return { plan: plan.rest, blocked: plan };
 }
 
 /** What has become of a step in flight, by what is seen now. */
