@@ -94,6 +94,8 @@ const short = (answer: Answer): string =>
         .join(' ');
 
 const BOOT = ['dhcp pxe/state=WAIT runState=UNKNOWN', 'dhcp pxe/state=INIT runState=INIT'];
+/** What a host says that is not there: of a machine that is on it may still come. */
+const SILENT = 'silent';
 const SYNCED = 'runState=SYNC images/state=ACTIVE';
 const HOME = (boot: number): string => `session physState=POWER_ON runState=INIT busy=FREE live:${boot}`;
 
@@ -114,10 +116,34 @@ test('from cold metal to images and back, told only by what the machine then is'
   assert.equal(short(world.power('read')), 'physState=POWER_OFF');
 });
 
+test('sync is taken of a node on its way, and done when it has come: whenever that is', () => {
+  const check = (fault: Fault, at: number, expected: string[]): void => {
+    const world = new World();
+    world.power('on');
+    world.fault(fault);
+    world.run(at * SECOND);
+    assert.equal(short(world.host('sync')), '', 'taken, and nothing to be seen');
+    world.run(60 * SECOND);
+    world.fault('none');
+    world.run(60 * SECOND);
+    assert.deepEqual(world.words(), expected);
+  };
+  const SYNC = 'session runState=SYNC live:1';
+  check('none', 0, [...BOOT, HOME(1), SYNC]);
+  check('hangAtBoot', 30, [...BOOT, HOME(1), SYNC]);
+  check('crash', 30, [...BOOT, HOME(1), SYNC]);
+  check('panic', 30, BOOT);
+  const off = new World();
+  assert.equal(short(off.host('sync')), 'unreachable');
+  off.power('on');
+  off.run(20 * SECOND);
+  assert.equal(off.words().at(-1), HOME(1), 'nobody asked while it was on');
+});
+
 test('nothing answers that is not there', () => {
   const world = new World();
   const check = (answer: Answer, expected: string): void => assert.equal(short(answer), expected);
-  check(world.host('sync'), 'unreachable');
+  check(world.host('quiesce'), 'unreachable');
   check(world.images('ACTIVE'), 'unreachable');
   assert.equal(world.cluster.answers(A, world.now), false);
   world.power('on');
@@ -137,15 +163,15 @@ const FAULT_STORIES: Readonly<Record<Exclude<Fault, 'none'>, { noticed: string[]
   hangAtBoot: { noticed: [], bmc: 'physState=POWER_ON', host: SYNCED, cleared: [] },
   slowPost: { noticed: [], bmc: 'physState=POWER_ON', host: SYNCED, cleared: [] },
   slowDisk: { noticed: [], bmc: 'physState=POWER_ON', host: SYNCED, cleared: [] },
-  crash: { noticed: ['gone:1'], bmc: 'physState=POWER_ON', host: 'unreachable', cleared: [HOME(1)] },
+  crash: { noticed: ['gone:1'], bmc: 'physState=POWER_ON', host: SILENT, cleared: [HOME(1)] },
   linkDown: {
     noticed: ['gone:1'],
     bmc: 'physState=POWER_ON',
-    host: 'unreachable',
+    host: SILENT,
     cleared: ['session physState=POWER_ON runState=SYNC busy=FREE images/state=ACTIVE live:1'],
   },
-  panic: { noticed: ['gone:1'], bmc: 'physState=POWER_ON', host: 'unreachable', cleared: [] },
-  powerCut: { noticed: ['gone:1'], bmc: 'unreachable', host: 'unreachable', cleared: [] },
+  panic: { noticed: ['gone:1'], bmc: 'physState=POWER_ON', host: SILENT, cleared: [] },
+  powerCut: { noticed: ['gone:1'], bmc: 'unreachable', host: SILENT, cleared: [] },
   imageError: {
     noticed: ['session images/state=ERROR live:1'],
     bmc: 'physState=POWER_ON',
@@ -170,7 +196,8 @@ for (const [fault, { noticed, bmc, host, cleared }] of Object.entries(FAULT_STOR
         );
     } else assert.deepEqual(words, noticed);
     if (bmc !== '*') assert.equal(short(world.power('read')), bmc);
-    if (host !== '*') assert.equal(short(world.host('sync')), host);
+    if (host === SILENT) assert.equal(short(world.host('quiesce')), 'unreachable');
+    else if (host !== '*') assert.equal(short(world.host('sync')), host);
     world.fault('none');
     world.run(60 * SECOND);
     if (fault !== 'selfReboot') assert.deepEqual(world.words(), cleared);

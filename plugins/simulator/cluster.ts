@@ -4,6 +4,7 @@
  */
 import { type Answer, askBmc, glance } from './bmc.ts';
 import { hash, unit } from './chance.ts';
+import { imagesBecome } from './image-set.ts';
 import { askHost, askImages, type HostAction, type ImagesAction } from './node-host.ts';
 import { type Fault, type Profile, profileOf, type SeededFault } from './profile.ts';
 import type { Hearing, SavedNode, Seen } from './seen.ts';
@@ -128,7 +129,7 @@ export class Cluster {
   imagesChanged(id: string, now: number): void {
     const node = this.node(id, now);
     this.#timeline.at(now + node.draw('hostMs'), () => {
-      if (node.answers) node.imagesBecome('ACTIVE', 'UPDATE');
+      if (node.answers) imagesBecome(this.#at, node, 'ACTIVE', 'UPDATE');
     });
   }
 

@@ -1,5 +1,6 @@
 /** One virtual machine: power, firmware that boots over the network, a host of its own when it is up. It knows nothing of what anybody wants of it. */
 import { hash, mix, unit } from './chance.ts';
+import { imagesBecome, imagesSeen } from './image-set.ts';
 import { type Fault, type Latency, slowness } from './profile.ts';
 import type { Hearing, ImagesState, SavedNode, Seen, Stage } from './seen.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -24,6 +25,7 @@ export class VirtualNode {
   #at: Surroundings;
   /** What was set to happen before the last change of power or boot does not happen any more. */
   #life = 0;
+  #isAwaited = false;
   /** Counts how often it has begun to reboot by itself. */
   #restless = 0;
   #draws: number;
@@ -84,12 +86,11 @@ export class VirtualNode {
     const { start } = this.#at.profile;
     if (start === 'on') this.powerOn(now);
     if (start !== 'running') return;
-    this.stage = 'up';
     this.host = true;
     this.boots = 1;
     this.run = 'SYNC';
     if (this.#plays('images')) this.images = 'ACTIVE';
-    this.#at.changed(this);
+    this.#enter('up');
     this.#comeBack(now);
   }
 
@@ -101,8 +102,7 @@ export class VirtualNode {
       case 'panicked':
         return;
       case 'hung':
-        if (this.fault !== 'hangAtBoot') this.#dhcp(now);
-        return;
+        return this.fault === 'hangAtBoot' ? undefined : this.#dhcp(now);
       case 'post':
         return this.#post(now);
       case 'dhcp':
@@ -120,7 +120,7 @@ export class VirtualNode {
 
   /** What its host says of itself when it has come to us. */
   greet(): void {
-    if (this.#plays('hosts')) this.say({ '/physState': 'POWER_ON', '/runState': this.run, '/busy': 'FREE', ...this.imagesSeen() });
+    if (this.#plays('hosts')) this.say({ '/physState': 'POWER_ON', '/runState': this.run, '/busy': 'FREE', ...imagesSeen(this.#at, this) });
   }
 
   /** What its host reports without being asked. */
@@ -131,11 +131,6 @@ export class VirtualNode {
   /** Goes with whatever its own host says. */
   voice(): Hearing {
     return this.answers && this.#plays('hosts') ? { session: { boot: this.boot, live: true } } : {};
-  }
-
-  /** A host that has just started its images service does not know of any. */
-  imagesSeen(): Seen {
-    return this.run === 'SYNC' && this.images !== 'UNKNOWN' && this.#plays('images') ? { '/images/state': this.images } : {};
   }
 
   setFault(fault: Fault, now: number): void {
@@ -158,28 +153,21 @@ export class VirtualNode {
       case 'selfReboot':
         return this.#rebootAgain(now, 0, ++this.#restless);
       case 'imageError':
-        return this.imagesBecome('ACTIVE', 'ERROR');
+        return imagesBecome(this.#at, this, 'ACTIVE', 'ERROR');
       default:
         return;
     }
   }
 
+  /** It is to come into sync when it comes; there is nothing to be seen of that yet. */
+  awaitSync(): Seen {
+    this.#isAwaited = true;
+    return {};
+  }
+
   setRun(run: 'INIT' | 'SYNC'): void {
     this.run = run;
     this.#at.changed(this);
-  }
-
-  setImages(state: ImagesState): void {
-    if (state === 'ACTIVE') this.failures = 0;
-    this.images = state;
-    this.#at.changed(this);
-  }
-
-  /** Something happens to its images by itself, and its host says so. */
-  imagesBecome(from: ImagesState, to: ImagesState): void {
-    if (this.images !== from) return;
-    this.setImages(to);
-    if (this.#plays('images')) this.say(this.imagesSeen());
   }
 
   setPxe(state: 'NONE' | 'WAIT' | 'INIT'): void {
@@ -208,6 +196,7 @@ export class VirtualNode {
     this.images = 'UNKNOWN';
     this.pxe = 'NONE';
     this.failures = 0;
+    this.#isAwaited = false;
   }
 
   /** Nobody hears a machine die: its session is given up when it was silent for long enough. */
@@ -257,14 +246,25 @@ export class VirtualNode {
 
   #startHost(now: number): void {
     this.host = true;
-    this.run = 'INIT';
-    this.#at.changed(this);
-    if (this.fault !== 'linkDown') this.greet();
+    this.setRun('INIT');
+    if (this.fault !== 'linkDown') this.#meet(now);
     else this.#fallSilent(now);
   }
 
   #comeBack(now: number): void {
-    if (this.host) this.#after(now, 'hostMs', () => this.greet());
+    if (this.host) this.#after(now, 'hostMs', (then) => this.#meet(then));
+  }
+
+  /** It says what it is, and is told what it was awaited for. */
+  #meet(now: number): void {
+    this.greet();
+    if (!this.answers || !this.#isAwaited) return;
+    this.#after(now, 'hostMs', () => {
+      if (!this.answers || !this.#isAwaited) return;
+      this.#isAwaited = false;
+      this.setRun('SYNC');
+      this.say({ '/runState': 'SYNC', ...imagesSeen(this.#at, this) });
+    });
   }
 
   #crash(now: number): void {
