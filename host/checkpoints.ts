@@ -81,9 +81,16 @@ class Checkpoints {
   }
 }
 
-/** Follows the loop's turns; returns how to stop, everything stored. */
-export function checkpointing(loop: Loop, engine: Engine, store: Store, log: (message: string) => void): () => Promise<void> {
+/** Follows the loop's turns, beginning with those that were replayed; returns how to stop, everything stored. */
+export function checkpointing(
+  loop: Loop,
+  engine: Engine,
+  store: Store,
+  replayed: readonly Turn[],
+  log: (message: string) => void,
+): () => Promise<void> {
   const checkpoints = new Checkpoints(engine, store, log);
+  for (const turn of replayed) checkpoints.note(turn);
   const unfollow = loop.onTurn((turn) => checkpoints.note(turn));
   return () => {
     unfollow();

@@ -28,8 +28,6 @@ export interface Ledger {
   onDurable(listener: (seq: number) => void): () => void;
 }
 
-/** More events than this wait for the next turn, so that one turn does not hold up the sockets for long. */
-const MOST_AT_ONCE = 256;
 /** Longest sleep that a timer of Node takes. */
 const LONGEST_SLEEP = 0x7fffffff;
 
@@ -95,8 +93,8 @@ export class Loop {
     setImmediate(() => {
       this.#scheduled = false;
       if (this.#stopped) return;
-      const events = this.#queue.length <= MOST_AT_ONCE ? this.#queue : this.#queue.slice(0, MOST_AT_ONCE);
-      this.#queue = this.#queue.length <= MOST_AT_ONCE ? [] : this.#queue.slice(MOST_AT_ONCE);
+      const events = this.#queue;
+      this.#queue = [];
       this.#turn(events);
       if (this.#queue.length > 0) this.#schedule();
     });
@@ -153,6 +151,10 @@ export class Loop {
 
   #sleep(): void {
     const at = this.#engine.wake ?? Number.POSITIVE_INFINITY;
+    if (at <= this.#now()) {
+      this.push({ type: 'tick' });
+      return;
+    }
     if (at === this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;

@@ -86,7 +86,7 @@ async function compose(
     log: ({ level, service, message }) => log(level, message, { service }),
   });
   loop = new Loop(engine, store, performers(supervisor, getLoop, log), now);
-  const stopCheckpoints = checkpointing(loop, engine, store, (message) => log('error', message));
+  const stopCheckpoints = checkpointing(loop, engine, store, turns, (message) => log('error', message));
   await makeSelf(loop, engine, options.name);
   followServices(loop, engine, supervisor, specs);
   return {

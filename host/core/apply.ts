@@ -12,7 +12,7 @@ import { childPath, type Doc, isObject, mergePatch, sameJson, setPath } from './
 import type { Mark, NodeId } from './record.ts';
 import { grant } from './request.ts';
 import { endTerminal } from './session.ts';
-import { planOf } from './situation.ts';
+import { PHYS, planOf } from './situation.ts';
 import { forgive } from './walk.ts';
 import type { World } from './world.ts';
 
@@ -117,6 +117,8 @@ function commit(
     }
     adopt(w, known, doc);
     afresh(w, known);
+    // What was asked for on the way to another power state is not asked for any more.
+    if (changes.some(([path]) => path === PHYS)) w.book(known, 'granted', undefined);
     if (force !== undefined) w.book(known, 'force', force);
     return 'changed';
   }

@@ -87,24 +87,40 @@ export function noteLost(w: World, node: Node): void {
   }
 }
 
-/** A lost node is back, or its loss is explained: brakes of which half are back are lifted. */
+/** A lost node is back: brakes of which half are back are lifted. */
 export function noteBack(w: World, node: Node): void {
   w.book(node, 'lost', undefined);
   for (const domain of node.domains) {
     domain.lost.delete(node);
-    const { brake } = domain;
-    if (!brake?.lost.has(node.id)) continue;
-    brake.back++;
-    if (brake.back * 2 < brake.lost.size) continue;
-    domain.brake = undefined;
+    if (!domain.brake?.lost.has(node.id)) continue;
+    domain.brake.back++;
+    liftBrake(w, domain);
+  }
+}
+
+/** Its loss is explained, as it was seen switched off: it is none of the mass, which says nothing of the others. */
+export function noteExplained(w: World, node: Node): void {
+  w.book(node, 'lost', undefined);
+  for (const domain of node.domains) {
+    domain.lost.delete(node);
+    if (!domain.brake?.lost.delete(node.id)) continue;
     w.brakesChanged = true;
-    w.log('info', `mass failure of ${domain.name} is over: ${brake.back} of ${brake.lost.size} nodes are back`);
-    for (const id of brake.lost) {
-      const other = w.nodes.get(id);
-      if (!other) continue;
-      other.unbrakedAt = w.now;
-      w.dirty.add(other);
-    }
+    liftBrake(w, domain);
+  }
+}
+
+function liftBrake(w: World, domain: Domain): void {
+  const { brake } = domain;
+  if (!brake) return;
+  w.brakesChanged = true;
+  if (brake.back * 2 < brake.lost.size) return;
+  domain.brake = undefined;
+  w.log('info', `mass failure of ${domain.name} is over: ${brake.back} of ${brake.lost.size} nodes are back`);
+  for (const id of brake.lost) {
+    const other = w.nodes.get(id);
+    if (!other) continue;
+    other.unbrakedAt = w.now;
+    w.dirty.add(other);
   }
 }
 

@@ -37,6 +37,9 @@ export interface Remembered {
   readonly tail: Iterable<Turn>;
 }
 
+/** Nodes looked at in one turn; the others follow in the next, so that modules begin while the host goes on. */
+const MOST_LOOKED_AT = 4_000;
+
 export class Engine {
   readonly world: World;
 
@@ -57,7 +60,7 @@ export class Engine {
 
   /** When the core wants to be given a `tick`; undefined = not before something happens. */
   get wake(): Millis | undefined {
-    return this.world.timers.next;
+    return this.world.dirty.size > 0 ? this.world.now : this.world.timers.next;
   }
 
   /** One turn. `now` never goes back. */
@@ -66,7 +69,9 @@ export class Engine {
     w.now = Math.max(w.now, now);
     for (const event of events) happen(w, event);
     for (let timer = w.timers.due(w.now); timer; timer = w.timers.due(w.now)) ring(w, timer);
+    let looked = 0;
     for (const node of w.dirty) {
+      if (looked++ >= MOST_LOOKED_AT) break;
       w.dirty.delete(node);
       if (w.nodes.get(node.id) === node) advance(w, node);
     }

@@ -7,7 +7,7 @@ import { get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { Fact, Mark } from './record.ts';
 import { goalOf, PHYS } from './situation.ts';
-import { pursue } from './walk.ts';
+import { pursue, restarted } from './walk.ts';
 import { ago, blockerText, seconds, stepText } from './words.ts';
 import type { World } from './world.ts';
 
@@ -55,7 +55,7 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
     for (const { mutation, after } of plan.steps) {
       if (after.length > 0) continue;
       const flight = node.flight(mutation.id);
-      if (flight?.orphan) add(reasonOf(w, node, { kind: 'restarted', since: flight.at, until: flight.deadline }));
+      if (flight?.orphan) add(reasonOf(w, node, restarted(w, flight)));
       if (flight) continue;
       const hindered = hindrance(w, node, mutation) ?? limitOf(w, node, mutation, false);
       if (hindered) add(reasonOf(w, node, hindered));

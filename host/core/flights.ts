@@ -4,7 +4,8 @@ import type { Failed, Failure, Observed } from './event.ts';
 import { CODES, failureKind } from './failures.ts';
 import type { Flight, Node } from './node.ts';
 import { observe } from './observe.ts';
-import { end, failed } from './outcome.ts';
+import { end, failed, succeeded } from './outcome.ts';
+import { stands } from './situation.ts';
 import { taskNode } from './task.ts';
 import { seconds } from './words.ts';
 import type { Run, World } from './world.ts';
@@ -172,11 +173,17 @@ export function askPaths(w: World, node: Node, mutation: Mutation): boolean {
 }
 
 function expire(w: World, run: Run): void {
+  const mutation = w.graph.mutation(run.mutation);
   const late: Node[] = [];
   for (const nodeId of run.waiting) {
     const node = w.nodes.get(nodeId);
     const flight = node?.flights.find((other) => other.run === run.id);
     if (!node || !flight) continue;
+    // Seen already, and only not looked at yet: a busy host makes no step fail.
+    if (mutation && stands(w, node, mutation, 1)) {
+      succeeded(w, node, flight);
+      continue;
+    }
     if (!flight.accepted) late.push(node);
     if (flight.cancelled) end(w, node, flight);
     else

@@ -1,11 +1,12 @@
 /** What modules and the nodes' own hosts saw, taken into dsc: who may say what, what is too old, what follows from it. */
 
-import { noteBack, noteFoundOff } from './brake.ts';
+import { noteBack, noteExplained, noteFoundOff } from './brake.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Observed } from './event.ts';
 import { forget } from './forget.ts';
+import { busy } from './guard.ts';
 import type { Node } from './node.ts';
-import { sameJson } from './pointer.ts';
+import { isObject, sameJson } from './pointer.ts';
 import { probe } from './probe.ts';
 import type { Millis, Revision } from './record.ts';
 import { endSession, hear } from './session.ts';
@@ -63,6 +64,10 @@ function observeValue(
     return undefined;
   }
   if (same) return confirm(w, node, path, value);
+  if (path === BUSY && !mayChangeLease(w, node, service)) {
+    w.dropped.second++;
+    return undefined;
+  }
   if (node.live && !boot && outranked(w, node, path, value, fact?.boot)) {
     w.dropped.second++;
     return undefined;
@@ -70,7 +75,8 @@ function observeValue(
   if (fact?.over !== undefined && sameJson(fact.over, value) && !boot && !leadsOut(w, node, path, value)) return undefined;
   const unknown = variable?.declared?.unknown;
   if (fact === undefined && unknown !== undefined && value === unknown) return undefined;
-  w.setFact(node, path, value === unknown ? undefined : value, service, boot ? { boot } : undefined);
+  const kept = path === BUSY ? capLease(w, service, value) : value;
+  w.setFact(node, path, value === unknown ? undefined : kept, service, boot ? { boot } : undefined);
   follow(w, node, path, value);
   return undefined;
 }
@@ -80,6 +86,21 @@ function mayObserve(w: World, service: string, path: Path, boot: string | undefi
   if (w.graph.discoverable(service, path)) return true;
   const declaration = w.services.get(service)?.declaration;
   return boot !== undefined && declaration?.playsHosts === true && (path === PHYS || path === RUN || path === BUSY);
+}
+
+/** A lease that stands is changed by whoever set it, or named as its owner; what others say of it is dropped. */
+function mayChangeLease(w: World, node: Node, service: string): boolean {
+  const fact = node.facts.get(BUSY);
+  if (!fact || fact.value === 'FREE' || fact.by === service) return true;
+  return busy(w, node, false)?.about === undefined || (isObject(fact.value) && fact.value['owner'] === service);
+}
+
+/** A service's lease ends by itself within a day, and is renewed. */
+function capLease(w: World, service: string, value: Json): Json {
+  if (value === 'FREE') return value;
+  const lease = isObject(value) ? value : { owner: service, since: w.now };
+  const most = w.now + w.settings.busyMost;
+  return { ...lease, until: typeof lease['until'] === 'number' ? Math.min(lease['until'], most) : most };
 }
 
 /** Seen again as it was. */
@@ -132,7 +153,7 @@ function seenOn(w: World, node: Node): void {
 function seenOff(w: World, node: Node): void {
   const { order, power, offByUs, lost } = node.book;
   if (order && !order.off) w.book(node, 'order', { ...order, off: true });
-  if (lost) noteBack(w, node);
+  if (lost) noteExplained(w, node);
   if (power === 'off') return;
   if (power === 'on' && !offByUs) noteFoundOff(w, node);
   w.book(node, 'power', 'off');

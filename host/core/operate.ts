@@ -73,9 +73,12 @@ function one(
       if (command.until !== undefined) w.wake(node, command.until);
       return;
     case 'release':
-      if (node.book.hold) w.note(node, 'released', true, author.user, author.why);
-      w.book(node, 'hold', undefined);
+      // A lease and somebody's hold are two things: neither goes with the other.
       if (command.busy) w.setFact(node, BUSY, 'FREE', author.user, { why: author.why ?? 'released by hand' });
+      else {
+        if (node.book.hold) w.note(node, 'released', true, author.user, author.why);
+        w.book(node, 'hold', undefined);
+      }
       return;
     case 'busy':
       w.setFact(

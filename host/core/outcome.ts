@@ -3,6 +3,7 @@ import type { Failure } from './event.ts';
 import { CODES } from './failures.ts';
 import type { Backoff, FailureKind, Flight, Node } from './node.ts';
 import { unreachable } from './reach.ts';
+import { PHYS } from './situation.ts';
 import { seconds } from './words.ts';
 import type { World } from './world.ts';
 
@@ -50,7 +51,8 @@ export function succeeded(w: World, node: Node, flight: Flight): void {
 export function failed(w: World, node: Node, flight: Flight, kind: FailureKind, text: string, error: Failure | undefined): void {
   end(w, node, flight);
   const isDue = error === undefined;
-  if (kind === 'unreachable' || kind === 'busy' || kind === 'login') unreachable(w, node, kind, text);
+  const isPower = w.graph.mutation(flight.mutation)?.mutates[PHYS] !== undefined;
+  if (isPower && (kind === 'unreachable' || kind === 'busy' || kind === 'login')) unreachable(w, node, kind, text);
   w.note(node, 'failed', { mutation: flight.mutation, kind, text }, 'core');
   if (error?.code === CODES.terminal) w.book(node, 'terminal', { ...node.book.terminal, [flight.mutation]: text });
   if (kind === 'failed') {

@@ -8,7 +8,7 @@ import { observe } from './observe.ts';
 import { failed as stepFailed } from './outcome.ts';
 import { covers } from './pointer.ts';
 import { reached, unreachable } from './reach.ts';
-import { classOf } from './situation.ts';
+import { classOf, PHYS } from './situation.ts';
 import { taskNode } from './task.ts';
 import type { Poll, World } from './world.ts';
 
@@ -30,10 +30,35 @@ export function sweep(w: World, id: string): void {
     return;
   }
   w.timers.add(w.now + Math.max(100, Math.round(poller.every * (0.95 + 0.1 * w.random()))), { kind: 'poll', poller: id });
-  for (const poll of w.polls.values()) if (poll.poller === id && poll.sweep) return;
+  if (w.sweeps.has(id)) return;
   const nodes: Node[] = [];
   for (const node of w.nodes.values()) if (w.isChild(node) && polls(w, poller, node)) nodes.push(node);
-  send(w, poller, nodes, true);
+  if (nodes.length === 0) return;
+  w.sweeps.set(id, { rest: nodes, under: 0 });
+  for (let i = 0; i < SWEEP_AT_ONCE; i++) goOn(w, poller);
+}
+
+/** A sweep is a few calls at a time, however many nodes there are: what is asked meanwhile does not wait behind all of it. */
+const SWEEP_AT_ONCE = 4;
+
+function goOn(w: World, poller: Poller): void {
+  const under = w.sweeps.get(poller.id);
+  if (!under) return;
+  const part = under.rest.splice(0, w.settings.batch);
+  if (part.length > 0) {
+    under.under++;
+    send(w, poller, part, true);
+  } else if (under.under === 0) w.sweeps.delete(poller.id);
+}
+
+/** A call of a sweep is answered, or never will be. */
+function sweptPart(w: World, id: string): void {
+  const under = w.sweeps.get(id);
+  const poller = findPoller(w, id);
+  if (!under) return;
+  under.under--;
+  if (poller) goOn(w, poller);
+  else if (under.under === 0) w.sweeps.delete(id);
 }
 
 /** Whether this poller may look at this node now. */
@@ -117,13 +142,15 @@ export function polled(w: World, id: number, observed: readonly Observed[], fail
   if (!poll) return;
   w.polls.delete(id);
   const poller = findPoller(w, poll.poller);
+  if (poll.sweep) sweptPart(w, poll.poller);
   const asked = { rev: poll.rev, at: poll.askedAt };
+  const isPower = poller?.discovers.includes(PHYS) ?? false;
   for (const item of observed) {
     if (!poll.nodes.has(item.node)) continue;
     observe(w, poll.service, item, asked);
     const node = w.nodes.get(item.node);
     if (!node) continue;
-    if (node.unreachable) reached(w, node);
+    if (isPower && node.unreachable) reached(w, node);
     if (node.flights.some((flight) => flight.orphan)) {
       node.polled ??= new Map();
       node.polled.set(poll.poller, poll.askedAt);
@@ -135,11 +162,22 @@ export function polled(w: World, id: number, observed: readonly Observed[], fail
     if (!node || !poll.nodes.has(nodeId)) continue;
     const kind = failureKind(error.code);
     if (kind === 'failed' || kind === 'later') continue;
-    unreachable(w, node, kind, error.message);
+    if (isPower) unreachable(w, node, kind, error.message);
     for (const flight of [...node.flights])
       if (w.graph.askOf(flight.mutation)?.poller.id === poll.poller) stepFailed(w, node, flight, kind, error.message, error);
     for (const [path, fact] of node.facts)
       if (poller?.discovers.some((declared) => covers(declared, path)) && !fact.boot) fact.stale ??= fact.at;
   }
-  if (lost) w.log('warn', `poller ${poll.poller} gave no answer for ${poll.nodes.size} nodes: ${lost.message}`, undefined, poll.service);
+  if (lost) unanswered(w, poll, lost);
+}
+
+/** The call itself came to nothing: who was only being asked is asked again soon. */
+function unanswered(w: World, poll: Poll, lost: Failure): void {
+  for (const id of poll.nodes) {
+    const node = w.nodes.get(id);
+    for (const flight of [...(node?.flights ?? [])]) {
+      if (node && w.graph.askOf(flight.mutation)?.poller.id === poll.poller) stepFailed(w, node, flight, 'later', lost.message, undefined);
+    }
+  }
+  w.log('warn', `poller ${poll.poller} gave no answer for ${poll.nodes.size} nodes: ${lost.message}`, undefined, poll.service);
 }

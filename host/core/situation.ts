@@ -1,6 +1,6 @@
 /** Where a node stands for the planner: its class, its goal, its plan. */
 import type { NodeClass } from './classes.ts';
-import type { Path } from './declaration.ts';
+import type { Mutation, Path } from './declaration.ts';
 import type { Node } from './node.ts';
 import type { Plan } from './planner/plan.ts';
 import type { World } from './world.ts';
@@ -49,4 +49,13 @@ export function goalOf(w: World, node: Node): Uint16Array {
 
 export function planOf(w: World, node: Node): Plan {
   return classOf(w, node).plan(node.view, goalOf(w, node));
+}
+
+/** Whether a mutation's from-values (0) or to-values (1) are what is seen. */
+export function stands(w: World, node: Node, mutation: Mutation, side: 0 | 1): boolean {
+  for (const path in mutation.mutates) {
+    const variable = w.graph.variable(path);
+    if (!variable || node.view[variable.index] !== variable.code(mutation.mutates[path]?.[side])) return false;
+  }
+  return true;
 }

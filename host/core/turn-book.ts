@@ -5,6 +5,9 @@ import type { RequestId } from './event.ts';
 import type { Book, Node } from './node.ts';
 import type { Change, Mark, Millis, NodeId, Revision, Turn } from './record.ts';
 
+/** Lines that one turn may log, errors apart. */
+const MOST_LOGGED = 50;
+
 export class TurnBook {
   now: Millis = 0;
   revision: Revision = 0;
@@ -17,6 +20,7 @@ export class TurnBook {
   #engine: Record<string, Json> | undefined;
   #effects: Effect[] = [];
   #durable = false;
+  #logged = 0;
 
   changed(change: Change): void {
     this.#changes.push(change);
@@ -66,7 +70,9 @@ export class TurnBook {
     this.#effects.push(effect);
   }
 
+  /** Many nodes in one trouble are told of by a few lines and a count. */
   log(level: 'info' | 'warn' | 'error', message: string, node?: Node, service?: string): void {
+    if (level !== 'error' && ++this.#logged > MOST_LOGGED) return;
     this.effect({ type: 'log', level, message, ...(node ? { node: node.id } : {}), ...(service ? { service } : {}) });
   }
 
@@ -80,6 +86,14 @@ export class TurnBook {
 
   /** Ends the turn: its journal record, if anything changed, then its effects in the order of asking. */
   take(): Effect[] {
+    if (this.#logged > MOST_LOGGED) {
+      this.#effects.push({
+        type: 'log',
+        level: 'warn',
+        message: `… and ${this.#logged - MOST_LOGGED} lines more of this moment; kraken node waiting groups nodes by reason`,
+      });
+    }
+    this.#logged = 0;
     const effects = this.#effects;
     if (this.#changes.length > 0 || this.#records || this.#engine) {
       const turn: Turn = {

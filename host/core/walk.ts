@@ -7,7 +7,7 @@ import { end, failed, interrupt, stick, succeeded } from './outcome.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import type { Millis } from './record.ts';
 import { isRequested, spend } from './request.ts';
-import { PHYS, planOf } from './situation.ts';
+import { PHYS, planOf, stands } from './situation.ts';
 import { isPowerOff, isPowerOn } from './steps.ts';
 import type { World } from './world.ts';
 
@@ -55,14 +55,6 @@ function settle(w: World, node: Node, flight: Flight): void {
   else if (flight.orphan && w.now > flight.deadline) settleOrphan(w, node, flight, mutation);
 }
 
-function stands(w: World, node: Node, mutation: Mutation, side: 0 | 1): boolean {
-  for (const path in mutation.mutates) {
-    const variable = w.graph.variable(path);
-    if (!variable || node.view[variable.index] !== variable.code(mutation.mutates[path]?.[side])) return false;
-  }
-  return true;
-}
-
 function known(w: World, node: Node, mutation: Mutation): boolean {
   return Object.keys(mutation.mutates).every((path) => node.view[w.graph.variable(path)?.index ?? 0] !== 0);
 }
@@ -85,8 +77,7 @@ function settleOrphan(w: World, node: Node, flight: Flight, mutation: Mutation):
 /** Starts a step, or says what hinders it. */
 function step(w: World, node: Node, mutation: Mutation): Hindrance | undefined {
   const inFlight = node.flight(mutation.id);
-  if (inFlight && !inFlight.cancelled)
-    return inFlight.orphan ? { kind: 'restarted', since: inFlight.at, until: inFlight.deadline } : undefined;
+  if (inFlight && !inFlight.cancelled) return inFlight.orphan ? restarted(w, inFlight) : undefined;
   if (node.flights.some((flight) => flight.cancelled))
     return { kind: 'asking', since: node.walkSince, text: 'the step before it is being called off' };
   const refused = hindrance(w, node, mutation);
@@ -107,6 +98,11 @@ function step(w: World, node: Node, mutation: Mutation): Hindrance | undefined {
   record(w, node, mutation);
   launch(w, node, mutation, performer);
   return undefined;
+}
+
+/** Past its deadline it ends when the poller has answered, and nobody knows when that is. */
+export function restarted(w: World, flight: Flight): Hindrance {
+  return { kind: 'restarted', since: flight.at, ...(flight.deadline > w.now ? { until: flight.deadline } : {}) };
 }
 
 /** One timer for all rates: the earliest. */

@@ -87,6 +87,8 @@ export class World extends TurnBook {
   readonly asks = new Map<string, Set<Node>>();
   readonly outbox = new Map<string, Batch>();
   readonly batches: Batch[] = [];
+  /** Sweeps under way, by poller: who is still to be asked, and how many calls are out. */
+  readonly sweeps = new Map<string, { rest: Node[]; under: number }>();
   /** Pollers whose period is running. */
   readonly scheduled = new Set<string>();
   readonly pollerServes = new WeakMap<NodeClass, Map<string, boolean>>();
@@ -277,9 +279,9 @@ export class World extends TurnBook {
     nodes.add(node);
   }
 
-  /** Wakes a node at a time: it is looked at again then. */
+  /** Wakes a node at a time to come: it is looked at again then. */
   wake(node: Node, at: Millis): void {
-    if (node.wakeAt > this.now && node.wakeAt <= at) return;
+    if (at <= this.now || (node.wakeAt > this.now && node.wakeAt <= at)) return;
     node.wakeAt = at;
     this.timers.add(at, { kind: 'node', node: node.id });
   }
