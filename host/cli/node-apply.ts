@@ -1,0 +1,86 @@
+/** `kraken node create|apply|update`. */
+import { randomUUID } from 'node:crypto';
+import type { Json, Params, Result } from '@kraken-hpc/sdk/wire';
+import { type Client, withClient } from './client.ts';
+import { inParts, readDocuments } from './documents.ts';
+import { asFailure, Failure, usage } from './failure.ts';
+import { type Action, type Call, flag } from './io.ts';
+import { printData } from './output.ts';
+import { parseValues } from './values.ts';
+import { count } from './words.ts';
+
+type Mode = Params<'node/apply'>['mode'];
+type Documents = Params<'node/apply'>['nodes'];
+
+/** Without a file: `--name kr17 PATH=VALUE…`. */
+export const create: Action = async (call) => {
+  const name = flag(call, 'name');
+  if (name === undefined) {
+    const [file, extra] = call.args;
+    if (file === undefined)
+      throw usage('nothing says what to create', 'kraken node create FILE, or kraken node create --name NAME [PATH=VALUE…]');
+    if (extra !== undefined) throw usage(`${extra}: values go with --name, not with a file`, 'Write them into the file');
+    return send(call, 'create', await readDocuments(call.io, file), file);
+  }
+  const [wrong] = call.args.filter((word) => !word.includes('='));
+  if (wrong !== undefined) throw usage(`${wrong}: a node is made of --name or of a file, not of both`, 'Leave one of them out');
+  const document: Record<string, Json> = { nodename: name };
+  for (const [path, value] of Object.entries(parseValues(call.args))) place(document, path.slice(1).split('/'), value);
+  return send(call, 'create', [document], `--name ${name}`);
+};
+
+export const apply: Action = async (call) => {
+  const [file = '-'] = call.args;
+  return send(call, call.flags['merge'] ? 'merge' : 'put', await readDocuments(call.io, file), file);
+};
+
+export const update: Action = async (call) => {
+  const [file = '-'] = call.args;
+  return send(call, 'update', await readDocuments(call.io, file), file);
+};
+
+function place(document: Record<string, Json>, [member = '', ...rest]: readonly string[], value: Json): void {
+  const name = member.replaceAll('~1', '/').replaceAll('~0', '~');
+  if (rest.length === 0) {
+    document[name] = value;
+    return;
+  }
+  const inner = document[name];
+  const next: Record<string, Json> = typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? inner : {};
+  document[name] = next;
+  place(next, rest, value);
+}
+
+async function send(call: Call, mode: Mode, nodes: Documents, source: string): Promise<undefined> {
+  const isDry = call.flags['dryRun'] === true;
+  const answer = await withClient(call, (client) => inTransaction(client, call, mode, nodes)).catch((error: unknown) => {
+    // The host counts nodes; which file they came from is known here.
+    const { exit, message, todo } = asFailure(error);
+    throw new Failure(exit, exit === 4 ? message : `${source === '-' ? 'stdin' : source}: ${message}`, todo);
+  });
+  if (await printData(call, answer)) return;
+  const { created = 0, changed = 0, unchanged = 0 } = answer;
+  const parts = [`${count(created, 'node')} created`, `${changed} changed`, `${unchanged} unchanged`].join(', ');
+  call.io.out(`${isDry ? 'It would be: ' : ''}${parts}${isDry ? '; nothing was applied' : ''}.\n`);
+}
+
+/** More than fits into a line goes in parts, which the host commits together at the last. */
+async function inTransaction(client: Client, call: Call, mode: Mode, nodes: Documents): Promise<Result<'node/apply'>> {
+  const why = flag(call, 'why');
+  const force = flag(call, 'force');
+  const parts = inParts(nodes);
+  const common = {
+    mode,
+    ...(call.flags['dryRun'] === true ? { dryRun: true } : {}),
+    ...(why === undefined ? {} : { why }),
+    ...(force === undefined ? {} : { force }),
+  };
+  if (parts.length === 1) return client.ask('node/apply', { ...common, nodes });
+  const tx = randomUUID();
+  let answer: Result<'node/apply'> = {};
+  for (const [part, piece] of parts.entries()) {
+    answer = await client.ask('node/apply', { ...common, tx, part, last: part === parts.length - 1, nodes: piece });
+    if (call.io.terminal.output) call.io.err(`\rsent ${part + 1} of ${parts.length} parts${part === parts.length - 1 ? '\n' : ''}`);
+  }
+  return answer;
+}

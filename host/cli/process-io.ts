@@ -1,0 +1,44 @@
+/** The real terminal, pipes and signals. */
+import { createInterface } from 'node:readline/promises';
+import { text } from 'node:stream/consumers';
+import type { Io } from './io.ts';
+
+export function processIo(): Io {
+  const { stdin, stdout, stderr, env } = process;
+  // `kraken node list | head`: whoever read has had enough.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return {
+    out: (piece) => void stdout.write(piece),
+    err: (piece) => void stderr.write(piece),
+    readInput: () => text(stdin),
+    ask,
+    onInterrupt,
+    terminal: { input: stdin.isTTY === true, output: stdout.isTTY === true },
+    columns: stdout.isTTY ? stdout.columns : undefined,
+    env,
+    now: Date.now,
+  };
+}
+
+/** On stderr, so that what is piped on stays clean. */
+async function ask(question: string): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
+  try {
+    return await Promise.race([lines.question(question), closed]);
+  } finally {
+    lines.close();
+  }
+}
+
+function onInterrupt(listener: () => void): () => void {
+  process.on('SIGINT', listener);
+  process.on('SIGTERM', listener);
+  return () => {
+    process.off('SIGINT', listener);
+    process.off('SIGTERM', listener);
+  };
+}

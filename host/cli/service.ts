@@ -1,0 +1,73 @@
+/** `kraken service list|start|stop|restart|logs`. */
+
+import type { Params, Result } from '@kraken-hpc/sdk/wire';
+import type { ServiceStatus } from '../core/answers.ts';
+import { openClient, withClient } from './client.ts';
+import { oneLine, table } from './columns.ts';
+import { type Action, type Call, flag } from './io.ts';
+import { live } from './node-watch.ts';
+import { printData } from './output.ts';
+import { parseCount } from './values.ts';
+import { count, NONE, spanText } from './words.ts';
+
+const MOST_LINES = 100_000;
+
+export const list: Action = async (call) => {
+  const { services } = await withClient(call, (client) => client.ask('service/list', {}));
+  if (
+    await printData(
+      call,
+      { services },
+      services.map(({ service }) => service),
+    )
+  )
+    return;
+  if (services.length === 0) call.io.out('There are no services: the configuration names none. See kraken init.\n');
+  else call.io.out(serviceTable(services, call));
+};
+
+export function serviceTable(services: readonly ServiceStatus[], { style, io }: Call): string {
+  const rows = services.map(({ service, module, state, since, serves, pid, restarts, why }) => [
+    service,
+    module,
+    state === 'running' ? style.good(state) : /fail/.test(state) ? style.bad(state) : style.warn(state),
+    spanText(io.now() - since),
+    serves || 'all',
+    pid === undefined ? NONE : String(pid),
+    restarts === undefined ? NONE : String(restarts),
+    why === undefined ? '' : oneLine(why),
+  ]);
+  return table(['SERVICE', 'MODULE', 'STATE', 'FOR', 'SERVES', 'PID', 'RESTARTS', 'WHY'], rows, style, io.columns);
+}
+
+const DONE = { start: 'is started', stop: 'has stopped', restart: 'is restarted' } as const;
+
+function action(word: keyof typeof DONE): Action {
+  return async (call) => {
+    const [service = ''] = call.args;
+    const answer = await withClient(call, (client) => client.ask(`service/${word}`, { service }));
+    if (await printData(call, answer, [service])) return;
+    call.io.out(`${service} ${DONE[word]}.\n`);
+  };
+}
+
+export const start = action('start');
+export const stop = action('stop');
+export const restart = action('restart');
+
+export const logs: Action = async (call) => {
+  const [service = ''] = call.args;
+  const lines = parseCount(flag(call, 'lines'), '--lines', 100, MOST_LINES);
+  const print = (given: readonly string[]): void => call.io.out(given.map((line) => `${line}\n`).join(''));
+  if (call.flags['follow'] !== true) {
+    const answer: Result<'service/logs'> = await withClient(call, (client) => client.ask('service/logs', { service, lines }));
+    if (!(await printData(call, answer, answer.lines))) print(answer.lines);
+    return;
+  }
+  const hear = ({ lines: next, dropped }: Params<'service/logged'>): void => {
+    if (dropped) call.io.err(`${count(dropped, 'line')} left out: they came faster than they were read here.\n`);
+    print(next);
+  };
+  const client = await openClient(call, { 'service/logged': hear });
+  await live(call, client, async () => print((await client.ask('service/logs', { service, lines, follow: true })).lines));
+};

@@ -1,0 +1,222 @@
+/** Every command: its words, what it takes, and the file that does it, which is loaded when it is asked for. */
+import type { Action } from './io.ts';
+
+export interface Command {
+  /** As it is typed: `node list`. */
+  readonly words: string;
+  /** In cac's notation: `<set> [...values]`. */
+  readonly args: string;
+  readonly summary: string;
+  /** Each `[flag, meaning]`, in cac's notation. */
+  readonly options: readonly (readonly [flag: string, meaning: string])[];
+  readonly examples: readonly string[];
+  readonly load: () => Promise<Action>;
+}
+
+type Option = readonly [flag: string, meaning: string];
+
+export const GLOBAL_OPTIONS: readonly Option[] = [
+  ['-o, --output <format>', 'human, wide, json, yaml or name'],
+  ['--socket <path>', 'control socket of the host'],
+  ['--data-dir <path>', 'data directory of the host; its socket is in it'],
+  ['-h, --help', 'show this'],
+];
+
+const WHY: Option = ['--why <text>', 'kept in the history'];
+const FORCE: Option = ['--force <reason>', 'skip what can be skipped; the reason is kept'];
+const YES: Option = ['-y, --yes', 'do not ask'];
+const FOR: Option = ['--for <duration>', 'ends by itself after it: 90s, 30m, 2h, 1d'];
+const TYPE: Option = ['-t, --type <type>', 'cfg (wanted), dsc (seen) or mixed (both)'];
+
+function command(words: string, args: string, summary: string, load: Command['load'], more: Partial<Command> = {}): Command {
+  return { words, args, summary, load, options: [], examples: [], ...more };
+}
+
+const HOST: readonly Command[] = [
+  command('up', '', 'run the host in the foreground', async () => (await import('./up.ts')).up, {
+    options: [
+      ['--config <file>', 'YAML or JSON; see kraken init'],
+      ['--group <name>', 'a group that may use the control socket'],
+      ['--id <uuid>', "id of this host's own node, where it is not known yet"],
+      ['--accept-loss', 'start although acknowledged changes are lost'],
+    ],
+    examples: ['kraken up', 'kraken up --data-dir /srv/kraken --group admins'],
+  }),
+  command('init', '', 'make the data directory and a commented configuration', async () => (await import('./init.ts')).init, {
+    options: [['--config <file>', 'where to write the configuration']],
+  }),
+  command('sim', '', 'a whole host beside a simulated cluster', async () => (await import('./sim.ts')).sim, {
+    options: [
+      ['--nodes <count>', 'machines to simulate (16)'],
+      ['--seed <number>', 'the same seed, the same story (1)'],
+      ['--scale <factor>', 'multiplied with every latency (1)'],
+    ],
+    examples: ['kraken sim --nodes 64', 'kraken sim --scale 0.2 --seed 7'],
+  }),
+  command('sim fault', '<set> <kind>', 'break simulated machines', async () => (await import('./sim.ts')).fault, {
+    examples: ['kraken sim fault kr[1-4] panic'],
+  }),
+  command('sim clear', '<set>', 'mend simulated machines', async () => (await import('./sim.ts')).clear),
+];
+
+const NODES: readonly Command[] = [
+  command('node list', '[set]', 'list nodes', async () => (await import('./node-list.ts')).list, {
+    options: [TYPE, ['-j, --json', 'the same as -o json'], ['-f, --fields <columns>', 'columns: name,id,physState,pxe.state,labels.rack']],
+    examples: ['kraken node list', 'kraken node list @rack=r3 -f name,physState,images.state', 'kraken node list -t cfg -j'],
+  }),
+  command('node get', '<set>', 'show nodes whole; -o yaml prints what node apply takes', async () => (await import('./node-get.ts')).show, {
+    options: [TYPE, ['-j, --json', 'the same as -o json']],
+    examples: ['kraken node get kr1', 'kraken node get all -o yaml > nodes.yaml'],
+  }),
+  command(
+    'node create',
+    '[file] [...values]',
+    'create nodes from a file, or one by name',
+    async () => (await import('./node-apply.ts')).create,
+    {
+      options: [['--name <name>', 'create this node, without a file'], WHY, ['--dry-run', 'say what would change']],
+      examples: ['kraken node create nodes.yaml', 'kraken node create --name kr17 physState=POWER_ON labels.rack=r2'],
+    },
+  ),
+  command('node apply', '<file>', 'create or replace nodes as a file describes them', async () => (await import('./node-apply.ts')).apply, {
+    options: [['--merge', 'change only what the file names (JSON Merge Patch)'], WHY, FORCE, ['--dry-run', 'say what would change']],
+    examples: ['kraken node apply nodes.yaml', 'generate | kraken node apply -'],
+  }),
+  command('node update', '<file>', 'replace nodes that exist', async () => (await import('./node-apply.ts')).update, {
+    options: [WHY, FORCE, ['--dry-run', 'say what would change']],
+  }),
+  command('node set', '<set> <...values>', 'set wanted values; PATH- removes one', async () => (await import('./node-set.ts')).set, {
+    options: [WHY, FORCE],
+    examples: ['kraken node set kr[1-4] physState=POWER_ON images.state=IDLE', 'kraken node set kr7 labels.rack-'],
+  }),
+  command('node delete', '<set>', 'forget nodes; nothing is done to the machines', async () => (await import('./node-set.ts')).remove, {
+    options: [WHY, YES],
+  }),
+  command('node watch', '[set]', 'tell every change until Ctrl-C', async () => (await import('./node-watch.ts')).watch, {
+    options: [TYPE],
+    examples: ['kraken node watch @rack=r3', 'kraken node watch -t dsc -o json'],
+  }),
+  command(
+    'node explain',
+    '<set>',
+    'why nodes are where they are, and what comes next',
+    async () => (await import('./node-explain.ts')).explain,
+  ),
+  command(
+    'node plan',
+    '[set] [...values]',
+    'what a change would do; nothing is applied',
+    async () => (await import('./node-plan.ts')).plan,
+    {
+      options: [
+        ['--reboot', 'of a reboot'],
+        ['--cycle', 'of a power cycle'],
+        ['--file <file>', 'of node apply FILE'],
+      ],
+      examples: ['kraken node plan kr[1-16] physState=POWER_OFF', 'kraken node plan @rack=r3 --reboot'],
+    },
+  ),
+  command('node history', '[set]', 'what happened, newest first', async () => (await import('./node-history.ts')).history, {
+    options: [
+      ['-n, --limit <count>', 'lines at most (50)'],
+      ['--since <duration>', 'not longer ago: 90s, 30m, 2h, 1d'],
+    ],
+  }),
+];
+
+const ORDERS: readonly Command[] = [
+  command('node power', '<state> <set>', 'want nodes on or off', async () => (await import('./node-power.ts')).power, {
+    options: [YES, WHY, FORCE],
+    examples: ['kraken node power on kr[1-16]', 'kraken node power off @rack=r3 --why "new PDU"'],
+  }),
+  command(
+    'node reboot',
+    '<set>',
+    'reboot nodes once; what is wanted does not change',
+    async () => (await import('./node-power.ts')).reboot,
+    {
+      options: [['--cycle', 'by power'], YES, WHY, FORCE],
+    },
+  ),
+  command('node cancel', '<set>', 'end the orders of nodes', async () => (await import('./node-order.ts')).cancel),
+  command('node hold', '<set>', 'leave these nodes alone', async () => (await import('./node-order.ts')).hold, {
+    options: [WHY, FOR],
+    examples: ['kraken node hold kr7 --why "new DIMM" --for 2h'],
+  }),
+  command('node release', '<set>', 'end a hold', async () => (await import('./node-order.ts')).release, {
+    options: [['--busy', 'end a busy lease too']],
+  }),
+  command('node busy', '<set>', 'lease nodes: no disruptive step while it lasts', async () => (await import('./node-order.ts')).busy, {
+    options: [['--owner <name>', 'whose lease it is (you)'], FOR],
+  }),
+  command('node retry', '<set>', 'forget failures and try again', async () => (await import('./node-order.ts')).retry, {
+    options: [['--disruptive', 'repairs that wait for a person may go on']],
+  }),
+  command('node waiting', '[set]', 'nodes that only a person can bring back', async () => (await import('./node-waiting.ts')).waiting),
+];
+
+const ENGINE: readonly Command[] = [
+  command('engine status', '', 'the engine in one look', async () => (await import('./engine.ts')).status),
+  command('engine freeze', '', 'send no step until thaw', async () => (await import('./engine.ts')).freeze, { options: [WHY] }),
+  command('engine thaw', '', 'end a freeze', async () => (await import('./engine.ts')).thaw),
+  command('engine stop', '', 'end the host, its modules first', async () => (await import('./engine.ts')).stop, { options: [WHY] }),
+  command('limits list', '', 'limits on steps', async () => (await import('./limits.ts')).list),
+  command('limits set', '<name>', 'add or replace a limit', async () => (await import('./limits.ts')).set, {
+    options: [
+      ['--mutation <id>', 'SERVICE/MUTATION, SERVICE/* or * (*)'],
+      ['--nodes <set>', 'the nodes that it is for (all)'],
+      ['--per-label <label>', 'apart for each value of this label'],
+      ['--at-once <count>', 'steps at once'],
+      ['--per-second <count>', 'steps a second'],
+      ['--timeout <duration>', 'how long a step may take'],
+    ],
+    examples: ['kraken limits set racks --mutation ipmi/powerOn --per-label rack --at-once 4'],
+  }),
+  command('limits remove', '<name>', 'end a limit', async () => (await import('./limits.ts')).remove),
+  command(
+    'graph',
+    '[node]',
+    'the mutation graph of a node, or of all; -o dot for Graphviz',
+    async () => (await import('./graph.ts')).graph,
+  ),
+  command('events', '', 'tell what happens until Ctrl-C', async () => (await import('./node-watch.ts')).events, {
+    options: [
+      ['--kinds <list>', 'state,mutation,discovery,service (mutation,service)'],
+      ['--nodes <set>', 'only of these'],
+    ],
+  }),
+  command('service list', '', 'services and how they are', async () => (await import('./service.ts')).list),
+  command('service start', '<service>', 'start a service', async () => (await import('./service.ts')).start),
+  command('service stop', '<service>', 'stop a service', async () => (await import('./service.ts')).stop),
+  command('service restart', '<service>', 'stop and start a service', async () => (await import('./service.ts')).restart),
+  command('service logs', '<service>', 'the last lines of a log', async () => (await import('./service.ts')).logs, {
+    options: [
+      ['-f, --follow', 'and what comes, until Ctrl-C'],
+      ['-n, --lines <count>', 'so many (100)'],
+    ],
+  }),
+  command('backup', '<file>', 'write all that is durable into a file of the host', async () => (await import('./backup.ts')).backup),
+  command('restore', '<file>', 'take the state of a backup; what is there is replaced', async () => (await import('./backup.ts')).restore, {
+    options: [YES],
+  }),
+];
+
+/** In the order of the help, by what they are about. */
+export const SECTIONS: readonly (readonly [title: string, commands: readonly Command[]])[] = [
+  ['Host', HOST],
+  ['Nodes', NODES],
+  ['Orders', ORDERS],
+  ['Engine and services', ENGINE],
+];
+
+export const COMMANDS: readonly Command[] = SECTIONS.flatMap(([, commands]) => commands);
+
+/** What the old tool and tired fingers say, and what is meant. */
+export const OLD_WORDS: ReadonlyMap<string, string> = new Map([
+  ['node info', 'node get'],
+  ['node show', 'node get'],
+  ['sme freeze', 'engine freeze'],
+  ['sme thaw', 'engine thaw'],
+  ['sme status', 'engine status'],
+  ['limits', 'limits list'],
+]);
