@@ -54,15 +54,10 @@ async function parse(text: string, shown: string): Promise<unknown[]> {
       // It may be YAML in flow style, or several documents.
     }
   }
-  const { parseAllDocuments } = await import('yaml');
-  const documents = parseAllDocuments(text, { prettyErrors: true });
-  return [...documents].flatMap((document) => {
-    const [error] = document.errors;
-    if (error)
-      throw usage(`${shown}: it is neither YAML nor JSON: ${error.message.trim().split('\n')[0]?.replace(/:$/, '')}`, 'Correct it there');
-    const data: unknown = document.toJS({ maxAliasCount: 10_000 });
-    return data === null ? [] : [data];
-  });
+  const { fromYaml } = await import('./yaml.ts');
+  const found = fromYaml(text);
+  if ('error' in found) throw usage(`${shown}: it is neither YAML nor JSON: ${found.error}`, 'Correct it there');
+  return [...found.documents];
 }
 
 function nodesOf(data: unknown): unknown[] {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Json, Params, Result } from '@kraken-hpc/sdk/wire';
 import { type Client, withClient } from './client.ts';
 import { inParts, readDocuments } from './documents.ts';
-import { asFailure, Failure, usage } from './failure.ts';
+import { asFailure, EXIT, Failure, usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { printData } from './output.ts';
 import { parseValues } from './values.ts';
@@ -26,7 +26,7 @@ export const create: Action = async (call) => {
   if (wrong !== undefined) throw usage(`${wrong}: a node is made of --name or of a file, not of both`, 'Leave one of them out');
   const document: Record<string, Json> = { nodename: name };
   for (const [path, value] of Object.entries(parseValues(call.args))) place(document, path.slice(1).split('/'), value);
-  return send(call, 'create', [document], `--name ${name}`);
+  return send(call, 'create', [document], undefined);
 };
 
 export const apply: Action = async (call) => {
@@ -51,12 +51,13 @@ function place(document: Record<string, Json>, [member = '', ...rest]: readonly 
   place(next, rest, value);
 }
 
-async function send(call: Call, mode: Mode, nodes: Documents, source: string): Promise<undefined> {
+async function send(call: Call, mode: Mode, nodes: Documents, source: string | undefined): Promise<undefined> {
   const isDry = call.flags['dryRun'] === true;
   const answer = await withClient(call, (client) => inTransaction(client, call, mode, nodes)).catch((error: unknown) => {
     // The host counts nodes; which file they came from is known here.
-    const { exit, message, todo } = asFailure(error);
-    throw new Failure(exit, exit === 4 ? message : `${source === '-' ? 'stdin' : source}: ${message}`, todo);
+    const failure = asFailure(error);
+    if (source === undefined || failure.exit === EXIT.unreachable) throw failure;
+    throw new Failure(failure.exit, `${source === '-' ? 'stdin' : source}: ${failure.message}`, failure.todo);
   });
   if (await printData(call, answer)) return;
   const { created = 0, changed = 0, unchanged = 0 } = answer;

@@ -16,7 +16,7 @@ export async function printData(call: Call, data: unknown, names: readonly strin
       call.io.out(`${JSON.stringify(data, null, 2)}\n`);
       return true;
     case 'yaml':
-      call.io.out(await asYaml(data));
+      call.io.out((await import('./yaml.ts')).toYaml(data));
       return true;
     case 'name':
       call.io.out(names.map((name) => `${name}\n`).join(''));
@@ -27,10 +27,4 @@ export async function printData(call: Call, data: unknown, names: readonly strin
     default:
       return call.format satisfies never;
   }
-}
-
-/** The library is loaded only by those who want it. */
-async function asYaml(data: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(data, { aliasDuplicateObjects: false, lineWidth: 0 });
 }

@@ -106,10 +106,8 @@ export async function checkConfig(service: string, schemas: Json | undefined, re
 }
 
 async function validate(service: string, schema: { readonly [key: string]: Json }, config: Json): Promise<string[]> {
-  const [{ Ajv2020 }, { default: formats }] = await Promise.all([import('ajv/dist/2020.js'), import('ajv-formats')]);
-  const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, validateFormats: true });
-  ajv.addVocabulary(['x-secret', 'x-optional', 'x-means', 'x-never-wanted', 'x-terminal', 'x-type', 'x-name']);
-  formats.default(ajv);
+  const { createAjv } = await import('./ajv.ts');
+  const ajv = createAjv();
   try {
     const check = ajv.compile(schema);
     return check(config) ? [] : (check.errors ?? []).map(problemText);
