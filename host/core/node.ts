@@ -13,10 +13,8 @@ export interface Order {
   readonly since: Millis;
   /** The boot id that it must get away from. */
   readonly boot?: string;
-  /** POWER_OFF has been observed since. */
+  /** POWER_OFF has been observed since; until then everything disruptive in its plan is asked for. */
   readonly off: boolean;
-  /** The mutations that were in its plan: they are asked for, whatever they disrupt. */
-  readonly steps: readonly string[];
 }
 
 export interface Hold {
@@ -133,7 +131,10 @@ export class Node {
   wakeAt: Millis = 0;
   /** Its BMC says OFF while its host answers. */
   conflict: { readonly since: Millis; readonly text: string } | undefined;
-  probing = false;
+  /** A probe of its host is under way, and what made us doubt. */
+  probing: 'off' | 'dhcp' | 'silence' | undefined;
+  /** After its player's or this host's restart: its own host must be heard by then, else it is probed. */
+  expectBy: Millis | undefined;
   /** When its pollers last answered, by when they were asked; kept only while a step in flight waits for that. */
   polled: Map<string, Millis> | undefined;
   /** It stands in a limit's queue. */

@@ -9,6 +9,7 @@ import type { Node } from './node.ts';
 import { isObject, sameJson } from './pointer.ts';
 import { probe } from './probe.ts';
 import type { Millis, Revision } from './record.ts';
+import { spendPowerOffs } from './request.ts';
 import { endSession, hear } from './session.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
 import type { World } from './world.ts';
@@ -119,7 +120,7 @@ function confirm(w: World, node: Node, path: Path, value: Json): undefined {
 function outranked(w: World, node: Node, path: Path, value: Json, factBoot: string | undefined): boolean {
   if (path === PHYS) {
     if (value !== 'POWER_OFF') return value !== 'POWER_ON';
-    probe(w, node, w.settings.probeOff);
+    probe(w, node, 'off');
     return true;
   }
   return factBoot !== undefined;
@@ -154,6 +155,7 @@ function seenOff(w: World, node: Node): void {
   const { order, power, offByUs, lost } = node.book;
   if (order && !order.off) w.book(node, 'order', { ...order, off: true });
   if (lost) noteExplained(w, node);
+  spendPowerOffs(w, node);
   if (power === 'off') return;
   if (power === 'on' && !offByUs) noteFoundOff(w, node);
   w.book(node, 'power', 'off');

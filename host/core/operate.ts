@@ -6,9 +6,8 @@ import type { Author, Command, Event } from './event.ts';
 import { CODES } from './failures.ts';
 import type { Node, Order } from './node.ts';
 import type { NodeId } from './record.ts';
-import { disruptiveSteps, grant } from './request.ts';
 import { endTerminal } from './session.ts';
-import { BUSY, PHYS, planOf } from './situation.ts';
+import { BUSY, PHYS } from './situation.ts';
 import { forgive } from './walk.ts';
 import type { World } from './world.ts';
 
@@ -116,13 +115,12 @@ function retry(w: World, node: Node, disruptive: boolean, author: Author): void 
   if (node.book.lost) noteBack(w, node);
 }
 
-/** Until it was seen switched off, the node is led there; then to cfg. Everything disruptive in its plan is asked for. */
+/** Until it was seen switched off, the node is led there, and everything disruptive on that way is asked for; then to cfg. */
 function order(w: World, node: Node, kind: Order['kind'], force: string | undefined, author: Author): void {
-  const before = planOf(w, node);
   if (force !== undefined) w.book(node, 'force', force);
   const id = `${kind}-${w.revision + 1}`;
   const { boot } = node.book;
-  const common = {
+  w.book(node, 'order', {
     id,
     kind,
     by: author.user,
@@ -130,11 +128,7 @@ function order(w: World, node: Node, kind: Order['kind'], force: string | undefi
     off: false,
     ...(author.why ? { why: author.why } : {}),
     ...(boot ? { boot } : {}),
-  };
-  w.book(node, 'order', { ...common, steps: [] });
-  const after = planOf(w, node);
-  w.book(node, 'order', { ...common, steps: [...disruptiveSteps(after).keys()] });
-  grant(w, node, before, after);
+  });
   forgive(w, node);
   w.note(node, 'order', kind, author.user, author.why);
 }

@@ -1,23 +1,56 @@
 /** Asking a node's own host directly whether it lives, before anything is believed that would end its session. */
 import type { Node } from './node.ts';
-import type { Millis } from './record.ts';
 import { endSession } from './session.ts';
-import { PHYS } from './situation.ts';
-import type { World } from './world.ts';
+import { PHYS, RUN } from './situation.ts';
+import type { Service, World } from './world.ts';
 
-export function probe(w: World, node: Node, timeout: Millis): void {
+export function probe(w: World, node: Node, doubt: NonNullable<Node['probing']>): void {
   if (node.probing) return;
-  node.probing = true;
-  const player = [...w.services.values()].find((service) => service.declaration.playsHosts && w.serves(service.declaration.service, node));
+  node.probing = doubt;
+  const timeout = doubt === 'dhcp' ? w.settings.probeDhcp : w.settings.probeOff;
+  const player = playerOf(w, node);
   w.effect({ type: 'probe', node: node.id, service: player?.declaration.service ?? 'core', timeout });
+}
+
+function playerOf(w: World, node: Node): Service | undefined {
+  return [...w.services.values()].find((service) => service.declaration.playsHosts && w.serves(service.declaration.service, node));
+}
+
+/** Who ended a session while nobody looked is not known: every host that was in one must be heard again. */
+export function expectHosts(w: World, service: Service): void {
+  if (!service.declaration.playsHosts) return;
+  for (const node of w.nodes.values()) if (node.id !== w.self && inSession(node) && playerOf(w, node) === service) expect(w, node);
+}
+
+function expect(w: World, node: Node): void {
+  node.expectBy = w.now + w.settings.sessionWait;
+  w.wake(node, node.expectBy);
+}
+
+function inSession(node: Node): boolean {
+  return node.live || node.facts.get(RUN)?.boot !== undefined;
+}
+
+/** A host that was expected and has not been heard is asked. */
+export function seekHost(w: World, node: Node): void {
+  const { expectBy } = node;
+  if (expectBy === undefined) return;
+  if (expectBy > w.now) {
+    w.wake(node, expectBy);
+    return;
+  }
+  node.expectBy = undefined;
+  if (inSession(node) && playerOf(w, node)?.state === 'ready') probe(w, node, 'silence');
 }
 
 /** The probe's answer: a silent host's session has ended; one that answers beside an OFF is a conflict. */
 export function probed(w: World, node: Node, answered: boolean): void {
-  node.probing = false;
+  const doubt = node.probing;
+  node.probing = undefined;
   if (answered) {
     node.heardAt = w.now;
-    if (node.live && !node.conflict) {
+    if (!node.live) expect(w, node);
+    else if (doubt === 'off' && !node.conflict) {
       node.conflict = {
         since: w.now,
         text: "its BMC reports POWER_OFF, but its own host answers: the BMC address is probably another machine's",
@@ -28,7 +61,7 @@ export function probed(w: World, node: Node, answered: boolean): void {
     }
     return;
   }
-  if (node.live) endSession(w, node, 'silent');
+  if (inSession(node)) endSession(w, node, 'silent');
   askAgain(w, node);
 }
 

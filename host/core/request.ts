@@ -4,16 +4,17 @@ import type { Node } from './node.ts';
 import type { Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
 import { PHYS } from './situation.ts';
+import { isPowerOff } from './steps.ts';
 import type { World } from './world.ts';
 
 /**
- * Requested: it moves a path to the value that cfg names, or came into the plan with somebody's change of goal or order
- * that has not been reached since. A way out of PHYS_HANG towards a wanted POWER_ON is a repair always, unless an order
- * asked for it.
+ * Requested: it moves a path to the value that cfg names, stands on the way to a power-off that cfg or an open order names, or came
+ * into the plan with somebody's change of goal that has not been reached since. A way out of PHYS_HANG towards a wanted POWER_ON is
+ * a repair always, unless an order asked for it.
  */
 export function isRequested(node: Node, mutation: Mutation): boolean {
   const { order, granted } = node.book;
-  if (order && !order.off && order.steps.includes(mutation.id)) return true;
+  if ((order && !order.off) || get(node.cfg, PHYS) === 'POWER_OFF') return true;
   for (const path in mutation.mutates) if (get(node.cfg, path) === mutation.mutates[path]?.[1]) return true;
   if (mutation.mutates[PHYS]?.[0] === 'PHYS_HANG' && get(node.cfg, PHYS) === 'POWER_ON') return false;
   return (granted?.[mutation.id] ?? 0) > 0;
@@ -64,4 +65,15 @@ export function spend(w: World, node: Node, mutation: Mutation): void {
   if (!count) return;
   const { [mutation.id]: _, ...rest } = node.book.granted ?? {};
   w.book(node, 'granted', count > 1 ? { ...rest, [mutation.id]: count - 1 } : rest);
+}
+
+/** Seen switched off: whatever power-off was granted, it has happened. */
+export function spendPowerOffs(w: World, node: Node): void {
+  const { granted } = node.book;
+  if (!granted) return;
+  const left = Object.entries(granted).filter(([id]) => {
+    const mutation = w.graph.mutation(id);
+    return mutation === undefined || !isPowerOff(mutation);
+  });
+  w.book(node, 'granted', left.length > 0 ? Object.fromEntries(left) : undefined);
 }

@@ -5,6 +5,7 @@ import { CODES } from './failures.ts';
 import { buildGraph } from './graph.ts';
 import { parseNodeSet } from './nodeset.ts';
 import { schedulePollers } from './polls.ts';
+import { expectHosts } from './probe.ts';
 import { classOf } from './situation.ts';
 import type { World } from './world.ts';
 
@@ -93,5 +94,6 @@ export function serviceState(w: World, name: string, state: ServiceState, why: s
   if (own && own.seen(path) !== shown) w.setFact(own, path, shown, 'core', why ? { why } : undefined);
   if (state !== 'ready') return;
   schedulePollers(w, name);
+  if (service) expectHosts(w, service);
   for (const node of w.nodes.values()) if (node.walk !== 'atGoal') w.dirty.add(node);
 }

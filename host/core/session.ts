@@ -22,10 +22,11 @@ export function hear(w: World, node: Node, service: string, item: Observed): boo
   node.heardAt = w.now;
   if (heard === 'claim') return true;
   if (session) {
+    node.expectBy = undefined;
     if (!node.live || node.book.boot !== session.boot) startSession(w, node, session.boot);
   } else if (heard === 'dhcp') {
     if (node.live) {
-      probe(w, node, w.settings.probeDhcp);
+      probe(w, node, 'dhcp');
       return false;
     }
   }

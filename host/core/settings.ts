@@ -32,6 +32,8 @@ export interface Settings {
   /** How long a node's host has to answer a probe when its BMC says OFF, and when its firmware asks for an address. */
   readonly probeOff: number;
   readonly probeDhcp: number;
+  /** After a restart of this host, or of what speaks for the nodes' hosts, each must be heard again within so long, else it is probed. */
+  readonly sessionWait: number;
   /** When a step's to-values have not been seen yet, its poller is run after these pauses. */
   readonly repoll: readonly number[];
   /** A service's busy lease lasts at most so long. */
@@ -66,6 +68,7 @@ export const DEFAULT_SETTINGS: Settings = {
   restorePerLabel: 20,
   probeOff: 2_000,
   probeDhcp: 1_000,
+  sessionWait: MINUTE,
   repoll: [1_000, 2_000, 4_000, 8_000],
   busyMost: 24 * 60 * MINUTE,
   batch: 1_000,

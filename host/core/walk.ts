@@ -5,6 +5,7 @@ import { type Hindrance, hindrance, limitOf, performerOf } from './guard.ts';
 import type { Flight, Node, Walk } from './node.ts';
 import { end, failed, interrupt, stick, succeeded } from './outcome.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
+import { seekHost } from './probe.ts';
 import type { Millis } from './record.ts';
 import { isRequested, spend } from './request.ts';
 import { PHYS, planOf, stands } from './situation.ts';
@@ -12,6 +13,7 @@ import { isPowerOff, isPowerOn } from './steps.ts';
 import type { World } from './world.ts';
 
 export function advance(w: World, node: Node): void {
+  seekHost(w, node);
   for (const flight of [...node.flights]) settle(w, node, flight);
   const { plan, blocked } = pursue(w, node);
   if (plan.kind === 'blocked' || plan.steps.length === 0) {

@@ -35,6 +35,15 @@ export interface LabOptions {
   readonly running?: boolean;
   /** From power-on to the first DHCP; default 20 s. */
   readonly post?: number;
+  /** Pause between two rounds of the power poller; default 5 s. */
+  readonly every?: number;
+}
+
+/** What a test wants to see as it happens. */
+export interface Watcher {
+  sent?(run: Extract<Effect, { type: 'run' }>): void;
+  answered?(run: number): void;
+  power?(machine: Machine, action: 'on' | 'off'): void;
 }
 
 export function nodeId(index: number): string {
@@ -63,7 +72,12 @@ export class Lab {
   #order = 0;
   #request = 1;
   #cancelled = new Set<string>();
-  #epoch = 0;
+  /** Processes that replies come from: a host's or a module's end makes those that are under way fall silent. */
+  #life = 0;
+  readonly #lives = new Map<string, number>();
+  readonly #open = new Map<number, string>();
+  /** Looks on: every call to a module, every power action at a BMC, every reply that arrives. */
+  watcher: Watcher = {};
 
   constructor(options: LabOptions = {}) {
     this.options = options;
@@ -93,7 +107,9 @@ export class Lab {
 
   services(): ServiceDeclaration[] {
     const images = { ...IMAGES, playsHosts: true };
-    return [IPMI, PXE, images, ...(this.options.more ?? []), ...this.#later].filter(
+    const { every } = this.options;
+    const ipmi = every === undefined ? IPMI : { ...IPMI, pollers: IPMI.pollers.map((poller) => ({ ...poller, every })) };
+    return [ipmi, PXE, images, ...(this.options.more ?? []), ...this.#later].filter(
       (service) => !this.options.without?.includes(service.service),
     );
   }
@@ -139,15 +155,23 @@ export class Lab {
   service(name: string, state: 'ready' | 'crashed' | 'failed'): void {
     if (state === 'ready') this.down.delete(name);
     else this.down.add(name);
-    this.#epoch++;
+    this.#lives.set(name, (this.#lives.get(name) ?? 0) + 1);
     this.send({ type: 'service', service: name, state, ...(state === 'ready' ? {} : { why: `exited with code 1` }) });
+    if (state !== 'ready') {
+      for (const [run, of] of this.#open) {
+        if (of !== name) continue;
+        this.#open.delete(run);
+        this.send({ type: 'ran', run, observed: [], failed: [], lost: { code: -32019, message: `${name} exited with code 1` } });
+      }
+    } else if (name === this.player) for (const machine of this.machines.values()) machine.greet();
   }
 
   /** kill -9 of the host, and its start on what was stored (all turns: the store's own loss is tested there). */
   restart(after = 5 * SECOND, lose = false): void {
     const stored: Remembered | undefined = lose ? undefined : { engine: undefined, nodes: [], tail: [...this.turns] };
     this.up = false;
-    this.#epoch++;
+    this.#life++;
+    this.#open.clear();
     this.run(after);
     this.up = true;
     if (lose) this.turns.length = 0;
@@ -234,28 +258,41 @@ export class Lab {
         return;
       case 'run': {
         for (const node of effect.nodes) this.sent.push({ at: this.now, mutation: `${effect.service}/${effect.mutation}`, node: node.id });
-        const epoch = this.#epoch;
+        this.watcher.sent?.(effect);
         if (this.down.has(effect.service)) return;
+        const lives = this.#livesOf(effect.service);
+        this.#open.set(effect.run, effect.service);
         this.#module(effect.service, effect.mutation, effect.nodes, (observed, failed) => {
-          if (epoch !== this.#epoch && this.down.has(effect.service)) return;
+          if (lives !== this.#livesOf(effect.service)) return;
+          this.#open.delete(effect.run);
+          this.watcher.answered?.(effect.run);
           const kept = failed.filter((one) => !this.#cancelled.has(`${effect.run}/${one.node}`));
           this.send({ type: 'ran', run: effect.run, observed, failed: kept });
         });
         return;
       }
-      case 'poll':
-        if (!this.down.has(effect.service))
-          this.#module(effect.service, 'poll', effect.nodes, (observed, failed) =>
-            this.send({ type: 'polled', poll: effect.poll, observed, failed }),
-          );
+      case 'poll': {
+        const lives = this.#livesOf(effect.service);
+        const lost = { code: -32019, message: `${effect.service} exited with code 1` };
+        if (this.down.has(effect.service)) this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
+        else
+          this.#module(effect.service, 'poll', effect.nodes, (observed, failed) => {
+            if (lives === this.#livesOf(effect.service)) this.send({ type: 'polled', poll: effect.poll, observed, failed });
+            else if (lives.startsWith(`${this.#life} `))
+              this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
+          });
         return;
+      }
       case 'cancel':
         for (const node of effect.nodes) this.#cancelled.add(`${effect.run}/${node}`);
         return;
       case 'probe': {
         const machine = this.machines.get(effect.node);
         const answers = this.network && machine?.hostUp === true && machine.linked;
-        this.later(answers ? 5 : effect.timeout, () => this.send({ type: 'probed', node: effect.node, answered: answers }));
+        const life = this.#life;
+        this.later(answers ? 5 : effect.timeout, () => {
+          if (life === this.#life) this.send({ type: 'probed', node: effect.node, answered: answers });
+        });
         return;
       }
       case 'log':
@@ -270,6 +307,10 @@ export class Lab {
       default:
         effect satisfies never;
     }
+  }
+
+  #livesOf(service: string): string {
+    return `${this.#life} ${this.#lives.get(service) ?? 0}`;
   }
 
   /** One call to a module: each machine does it in its own time, the call is answered when all have. */

@@ -30,6 +30,8 @@ export class Machine {
   /** Its host can reach us. */
   linked = true;
   imageFault: string | undefined;
+  /** When this host last took in a word of its own. */
+  saidAt: number | undefined;
 
   #boot = 0;
 
@@ -72,9 +74,11 @@ export class Machine {
     if (this.bmc === 'busy') return reply(undefined, { code: -32002, message: 'the BMC is busy' });
     const target = this.wired ?? this;
     if (action === 'powerOn') {
+      this.lab.watcher.power?.(target, 'on');
       target.actions.on++;
       if (!target.deaf) target.powerOn();
     } else if (action === 'powerOff' || action === 'unhang') {
+      this.lab.watcher.power?.(target, 'off');
       target.actions.off++;
       if (!target.deaf) target.powerOff();
     }
@@ -155,6 +159,7 @@ export class Machine {
 
   report(service: string, item: Omit<Observed, 'node'>, local = false): void {
     if (!this.lab.up || this.lab.down.has(service) || (!local && !(this.linked && this.lab.network))) return;
+    if (!local) this.saidAt = this.lab.now;
     this.lab.send({ type: 'observed', service, items: [{ node: this.id, ...item }] });
   }
 
