@@ -14,7 +14,7 @@ const BOOT_FLAGS = 0x05;
 const INFO_ACKNOWLEDGE = 0x04;
 
 async function command(session: Session, bmc: string, what: string, number: number, data: readonly number[] = []): Promise<Buffer> {
-  const { completion, data: answer } = await session.request(CHASSIS, number, data);
+  const { completion, data: answer } = await session.request(CHASSIS, number, data, number === CONTROL);
   if (completion !== 0) throw refusedCommand(completion, bmc, what);
   return answer;
 }

@@ -64,14 +64,26 @@ export class Session {
     }
   }
 
-  /** The BMC's reply, whatever its completion code. One request at a time. Rejects with NoAnswer. */
-  async request(netFn: number, command: number, data: readonly number[] = []): Promise<Reply> {
+  /**
+   * The BMC's reply, whatever its completion code. One request at a time. Rejects with NoAnswer.
+   * `once`: what is sent again is the same packet, which a BMC that has taken it drops (6.12.13), so that nothing is done twice;
+   * where the answer was lost there is none, and the caller looks what has come of it.
+   */
+  async request(netFn: number, command: number, data: readonly number[] = [], once = false): Promise<Reply> {
     const sequence = ++this.#requests & 0x3f;
     const payload = message(netFn, command, sequence, Buffer.from(data));
+    const packet = this.#packet(PAYLOAD.ipmi, payload);
+    let isFirst = true;
     return this.#exchange(
-      () => this.#packet(PAYLOAD.ipmi, payload),
-      (packet) => {
-        const reply = packet.payloadType === PAYLOAD.ipmi ? replyOf(packet.payload) : undefined;
+      () => {
+        if (once || isFirst) {
+          isFirst = false;
+          return packet;
+        }
+        return this.#packet(PAYLOAD.ipmi, payload);
+      },
+      (heard) => {
+        const reply = heard.payloadType === PAYLOAD.ipmi ? replyOf(heard.payload) : undefined;
         return reply?.netFn === netFn + 1 && reply.command === command && reply.sequence === sequence ? reply : undefined;
       },
     );
@@ -128,7 +140,7 @@ export class Session {
     return encode({ payloadType, session: this.#bmcId, sequence: this.#sequence, payload }, this.#keys);
   }
 
-  /** Sends until there is an answer. Each time a new packet: the BMC drops one with a sequence number that it has seen. */
+  /** Sends until there is an answer, each time what `packet` makes. */
   #exchange<T>(packet: () => Buffer, answerOf: (packet: Packet) => T | undefined): Promise<T> {
     const { transport, endpoint, tries, name } = this.#way;
     return new Promise((resolve, reject) => {
