@@ -60,17 +60,17 @@ test('what it declares is what it plays: everything, or the parts that its confi
 const defaults = (schemas: Readonly<Record<string, { readonly default?: unknown }>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, schema.default]));
 
-test('its limits are a few seconds, in proportion to the latencies', () => {
+test('its limits are some seconds, in proportion to the latencies', () => {
   const module = simulator();
   const seconds = (config: object, name: string): number => {
     const declared = module.definition.declares?.(module.declaration, { ...defaults(module.definition.config ?? {}), ...config } as never);
     return Number.parseFloat(declared?.mutations?.[name]?.timeout ?? 'NaN') / 1000;
   };
   for (const name of ['powerOn', 'powerOff', 'unhang', 'wait', 'begin', 'start', 'stop'])
-    assert.ok(seconds({}, name) >= 2 && seconds({}, name) <= 15, name);
-  assert.ok(seconds({}, 'boot') <= 30);
+    assert.ok(seconds({}, name) >= 5 && seconds({}, name) <= 25, `${name} ${seconds({}, name)}`);
+  assert.ok(seconds({}, 'boot') <= 40, `boot ${seconds({}, 'boot')}`);
   assert.ok(seconds({ scale: 10 }, 'boot') > 5 * seconds({}, 'boot'));
-  assert.equal(seconds({ scale: 0 }, 'boot'), 2);
+  assert.ok(seconds({ scale: 0 }, 'boot') >= 60, 'at no latency at all, it is the number of nodes that takes its time');
 });
 
 for (const [name, config, message] of [

@@ -122,7 +122,7 @@ function folder(t: { after(done: () => void): void }): string {
 
 const sessions = (pipe: Pipe, id: string): string[] =>
   pipe.reports
-    .filter(({ node, session }) => node === id && session !== undefined)
+    .filter(({ node, heard, session }) => node === id && session !== undefined && (heard === 'session' || !session.live))
     .map(({ session }) => `${session?.live === true ? 'live' : 'gone'} ${session?.boot}`);
 
 test('killed with -9 in the middle of everything: the machines are as they were, their hosts come back, the dead are said to be dead', async (t) => {

@@ -112,8 +112,15 @@ export function profileOf(given: Partial<Omit<Profile, 'latencies'>> & { readonl
   return { seed: 1, scale: 1, start: 'off', faults: [], parts: PARTS, ...given, latencies };
 }
 
-/** A limit for something that takes this long at worst: `patience` times that, and two seconds for ourselves. In whole milliseconds. */
+/**
+ * Milliseconds that every limit has at least. Near scale 0 it is the number of nodes, not their latency, that decides how long a step
+ * takes: 100,000 at once keep two processes busy for half a minute.
+ */
+const FLOOR = 8000;
+const FLOOR_UNSCALED = 180_000;
+
+/** A limit for something that takes this long at worst: `patience` times that, and some for ourselves. In whole milliseconds. */
 export function limitFor({ latencies, scale }: Profile, names: readonly Latency[], patience: number): number {
   const worst = names.reduce((sum, name) => sum + (latencies[name][1] ?? 0), 0);
-  return Math.ceil(2000 + patience * worst * scale);
+  return Math.ceil((scale < 0.01 ? FLOOR_UNSCALED : FLOOR) + patience * worst * scale);
 }

@@ -30,6 +30,7 @@ export class Reporter {
   /** Where the last report of a node stands in `waiting`. */
   #last = new Map<string, number>();
   #isBusy = false;
+  #listeners: (() => void)[] = [];
   readonly #over = new AbortController();
 
   constructor(options: ReporterOptions) {
@@ -47,6 +48,11 @@ export class Reporter {
     this.#start();
   }
 
+  /** Resolves when all that was added until now has been said. */
+  said(): Promise<void> {
+    return this.#isBusy ? new Promise((resolve) => this.#listeners.push(resolve)) : Promise.resolve();
+  }
+
   /** Says nothing more. */
   end(): void {
     this.#over.abort();
@@ -60,11 +66,14 @@ export class Reporter {
 
   async #flush(): Promise<void> {
     const reports = this.#waiting;
+    const listeners = this.#listeners;
     this.#waiting = [];
+    this.#listeners = [];
     this.#last = new Map();
     for (let from = 0; from < reports.length; from += AT_ONCE) await this.#deliver(reports.slice(from, from + AT_ONCE));
+    for (const tell of listeners) tell();
     this.#isBusy = false;
-    if (this.#waiting.length > 0) this.#start();
+    if (this.#waiting.length > 0 || this.#listeners.length > 0) this.#start();
   }
 
   /** In order, so nothing overtakes a report that has to wait. */

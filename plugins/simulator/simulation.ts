@@ -4,7 +4,7 @@ import { Cluster, type Done } from './cluster.ts';
 import { Ledger, readLedger } from './ledger.ts';
 import type { Profile } from './profile.ts';
 import { type NodeReport, Reporter } from './reporter.ts';
-import type { Hearing, Seen } from './seen.ts';
+import type { Seen } from './seen.ts';
 
 export interface SimulationOptions {
   readonly profile: Profile;
@@ -17,7 +17,7 @@ export interface SimulationOptions {
 /** A task as far as the simulation needs to know it. */
 export interface Batch {
   readonly nodes: readonly { readonly id: string }[];
-  observed(node: string, values: Seen, hearing?: Hearing): void;
+  observed(node: string, values: Seen): void;
   failed(node: string, error: unknown): void;
 }
 
@@ -61,22 +61,29 @@ export class Simulation {
     return result;
   }
 
-  /** Does it for every node of the task. Each is answered when its machine has answered; resolves when all have. */
-  each(batch: Batch, act: Act, errorOf: (trouble: Trouble) => Error): Promise<void> {
-    let open = batch.nodes.length;
-    if (open === 0) return Promise.resolve();
-    return new Promise((resolve) => {
+  /**
+   * Does it for every node of the task. Each is answered when its machine has answered; resolves when all have. What a node's own
+   * host says goes the way of all its reports, in order: in the answer it would count as older than a report that overtook it.
+   */
+  async each(batch: Batch, act: Act, errorOf: (trouble: Trouble) => Error): Promise<void> {
+    if (batch.nodes.length === 0) return;
+    const troubles = new Map<string, Error>();
+    await new Promise<void>((resolve) => {
+      let open = batch.nodes.length;
       this.touch((cluster, now) => {
         for (const { id } of batch.nodes)
           act(cluster, id, now, (answer) => {
             const seen = isTrouble(answer) ? answer.seen : answer;
-            if (seen !== undefined) batch.observed(id, seen, isOfHost(seen) ? cluster.voice(id, now) : {});
-            if (isTrouble(answer)) batch.failed(id, errorOf(answer));
+            if (seen !== undefined && isOfHost(seen)) this.#reporter.add(id, seen, cluster.voice(id, now));
+            else if (seen !== undefined) batch.observed(id, seen);
+            if (isTrouble(answer)) troubles.set(id, errorOf(answer));
             open--;
             if (open === 0) resolve();
           });
       });
     });
+    await this.#reporter.said();
+    for (const [id, trouble] of troubles) batch.failed(id, trouble);
   }
 
   end(): void {
