@@ -71,23 +71,34 @@ export class Bmc {
     }
   }
 
+  /**
+   * Where an answer stays out in a session, that session is over: the BMC was restarted, or only the answer was lost. The whole
+   * conversation begins anew in another one, once, and finds what has come of the first.
+   */
   async #talk<T>(talk: (session: Session, name: string) => Promise<T>, onSilence: () => void): Promise<T> {
+    const first = await this.#inSession(onSilence);
+    try {
+      return await talk(first, this.name);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+    }
+    first.forget();
+    this.#session = undefined;
+    return talk(await this.#inSession(onSilence), this.name);
+  }
+
+  async #inSession(onSilence: () => void): Promise<Session> {
     const kept = this.#session;
     if (kept !== undefined && performance.now() - kept.lastAnswer < SESSION_IDLE) {
-      try {
-        kept.onSilence = onSilence;
-        return await talk(kept, this.name);
-      } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error;
-        // The BMC was restarted, or has forgotten the session: it is asked for a new one.
-      }
+      kept.onSilence = onSilence;
+      return kept;
     }
     kept?.forget();
     this.#session = undefined;
     const { transport, tries } = this.#around;
     const endpoint = await resolveEndpoint(this.#target.host, this.#target.port);
     this.#session = await Session.open({ transport, endpoint, name: this.name, tries }, this.#target.login, onSilence);
-    return talk(this.#session, this.name);
+    return this.#session;
   }
 
   #troubled(error: unknown): unknown {

@@ -20,8 +20,10 @@ export interface Behaviour {
   status?: number;
   /** Milliseconds before it answers. */
   delay?: number;
-  /** Drops the next so many datagrams. */
-  drop?: number;
+  /** Drops the datagram with this number, from 0. */
+  dropAt?: number;
+  /** Does the first command with this number, and does not answer it. */
+  loseAnswerOf?: number;
   /** Takes power commands, and does nothing. */
   deaf?: boolean;
 }
@@ -50,6 +52,14 @@ interface Opening {
   name: Buffer;
 }
 
+interface BmcSession {
+  readonly keys: Keys;
+  readonly consoleId: number;
+  sequence: number;
+  /** Sequence numbers that were taken: what comes again is dropped (6.12.13). */
+  readonly taken: Set<number>;
+}
+
 const GUID = Buffer.alloc(16, 0x5a);
 
 class FakeBmc {
@@ -60,18 +70,14 @@ class FakeBmc {
   behaviour: Behaviour;
   readonly #socket: Socket;
   readonly #openings = new Map<number, Opening>();
-  readonly #sessions = new Map<number, { readonly keys: Keys; readonly consoleId: number; sequence: number }>();
+  readonly #sessions = new Map<number, BmcSession>();
 
   constructor(socket: Socket, behaviour: Behaviour) {
     this.#socket = socket;
     this.behaviour = behaviour;
     socket.on('message', (bytes, { port, address }) => {
-      this.received++;
-      if (this.behaviour.silent) return;
-      if ((this.behaviour.drop ?? 0) > 0) {
-        this.behaviour = { ...this.behaviour, drop: (this.behaviour.drop ?? 0) - 1 };
-        return;
-      }
+      const number = this.received++;
+      if (this.behaviour.silent || this.behaviour.dropAt === number) return;
       const answer = this.#answer(bytes);
       if (answer !== undefined) setTimeout(() => this.#send(answer, port, address), this.behaviour.delay ?? 0);
     });
@@ -145,17 +151,22 @@ class FakeBmc {
     if (!hmac(suite, this.#password, random, u32(consoleId), role, name).equals(payload.subarray(8))) return head(0x0f);
     const sik = hmac(suite, this.#password, consoleRandom, random, role, name);
     const keys = { suite, k1: hmac(suite, sik, Buffer.alloc(20, 1)), k2: hmac(suite, sik, Buffer.alloc(20, 2)).subarray(0, 16) };
-    this.#sessions.set(id, { keys, consoleId, sequence: 0 });
+    this.#sessions.set(id, { keys, consoleId, sequence: 0, taken: new Set() });
     this.opened++;
     return Buffer.concat([head(0), hmac(suite, sik, consoleRandom, u32(id), GUID).subarray(0, suite.codeLength)]);
   }
 
-  #reply(packet: Packet, session: { readonly keys: Keys; readonly consoleId: number; sequence: number }): Buffer {
-    const { payload } = packet;
+  #reply({ payload, sequence }: Packet, session: BmcSession): Buffer | undefined {
+    if (session.taken.has(sequence)) return undefined;
+    session.taken.add(sequence);
     const netFn = (payload[1] ?? 0) >> 2;
     const command = payload[5] ?? 0;
     const data = payload.subarray(6, -1);
     const { completion, answer } = this.#command(netFn, command, data);
+    if (netFn === 0x00 && this.behaviour.loseAnswerOf === command) {
+      this.behaviour = { ...this.behaviour, loseAnswerOf: -1 };
+      return undefined;
+    }
     const head = [0x81, (netFn + 1) << 2];
     const rest = [0x20, payload[4] ?? 0, command, completion, ...answer];
     const reply = Buffer.from([...head, sum(head), ...rest, sum(rest)]);
