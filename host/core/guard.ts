@@ -12,7 +12,7 @@ import type { Millis } from './record.ts';
 import { isRequested } from './request.ts';
 import { BUSY, PHYS } from './situation.ts';
 import { isPowerOff, isPowerOn } from './steps.ts';
-import type { World } from './world.ts';
+import type { Service, World } from './world.ts';
 
 /** Why a step does not start, as data; `reasons.ts` says it in words. */
 export interface Hindrance {
@@ -25,13 +25,17 @@ export interface Hindrance {
   readonly text?: string;
 }
 
+/** Who speaks for the node's own host, and hears it. */
+export function playerOf(w: World, node: Node): Service | undefined {
+  for (const service of w.services.values())
+    if (service.declaration.playsHosts && w.serves(service.declaration.service, node)) return service;
+  return undefined;
+}
+
 /** The service that would run the step: its own, or for the core's steps whoever speaks for the nodes' hosts. */
 export function performerOf(w: World, node: Node, mutation: Mutation): string | undefined {
   if (mutation.service !== 'core') return mutation.service;
-  for (const service of w.services.values()) {
-    if (service.declaration.playsHosts && w.serves(service.declaration.service, node)) return service.declaration.service;
-  }
-  return undefined;
+  return playerOf(w, node)?.declaration.service;
 }
 
 /** Looks only: `limitOf` takes the place. */
@@ -65,14 +69,11 @@ function notOurs(w: World, node: Node, mutation: Mutation): Hindrance | undefine
     if (mutation.context === 'child' && !w.isChild(node))
       return { kind: 'context', since: node.walkSince, text: 'the host of its parent does this' };
   }
-  if (service.state !== 'ready')
-    return {
-      kind: 'service',
-      since: service.since,
-      about: service.declaration.service,
-      text: `${service.state}${service.why ? `: ${service.why}` : ''}`,
-    };
-  return undefined;
+  return service.state === 'ready' ? undefined : notRunning(service);
+}
+
+function notRunning({ declaration, state, since, why }: Service): Hindrance {
+  return { kind: 'service', since, about: declaration.service, text: `${state}${why ? `: ${why}` : ''}` };
 }
 
 /** After failures, doubts and surprises. */
@@ -127,8 +128,12 @@ export function busy(w: World, node: Node, requested: boolean): Hindrance | unde
 function repairGuards(w: World, node: Node, mutation: Mutation): Hindrance | undefined {
   const { settings } = w;
   const { book } = node;
+  if (isPowerOff(mutation) && (book.cycles ?? 0) >= settings.stuckCycles)
+    return { kind: 'stuck', since: w.now, text: `${book.cycles} repair power cycles did not help` };
   if (book.exempt) return undefined;
   if (!book.everSync && !book.onByUs) return { kind: 'neverHeard', since: w.upSince };
+  const ears = playerOf(w, node);
+  if (ears && ears.state !== 'ready') return notRunning(ears);
   if (w.connectedSince === undefined) return { kind: 'hostYoung', since: w.now, text: 'this host is not connected to its parent' };
   const settled = Math.max(w.upSince, w.connectedSince) + settings.repairAfterUp;
   if (settled > w.now) return { kind: 'hostYoung', since: w.upSince, until: settled };
@@ -136,8 +141,6 @@ function repairGuards(w: World, node: Node, mutation: Mutation): Hindrance | und
   if (quiet > w.now) return { kind: 'grace', since: Math.max(node.heardAt ?? 0, w.upSince), until: quiet };
   const braked = brakeOn(node);
   if (braked) return { kind: 'massFailure', since: braked.brake?.since ?? w.now, about: braked.name };
-  if (isPowerOff(mutation) && (book.cycles ?? 0) >= settings.stuckCycles)
-    return { kind: 'stuck', since: w.now, text: `${book.cycles} repair power cycles did not help` };
   return undefined;
 }
 
@@ -147,7 +150,8 @@ export function graceEnd(w: World, node: Node): Millis {
   const { bootMs } = node.book;
   const grace = bootMs === undefined ? graceUnknown : Math.max(graceLeast, bootMs * graceFactor);
   if (node.live) return w.now + grace;
-  return Math.max(node.heardAt ?? 0, w.upSince, node.unreachableAt ?? 0, node.unbrakedAt ?? 0) + grace;
+  const listening = playerOf(w, node)?.since ?? 0;
+  return Math.max(node.heardAt ?? 0, w.upSince, listening, node.unreachableAt ?? 0, node.unbrakedAt ?? 0) + grace;
 }
 
 /** The place of rolling changes in waves: a node outside the wave that is under way waits here. */

@@ -86,7 +86,7 @@ export interface Book {
   foundOff?: { readonly since: Millis; readonly mass: boolean };
   /** It was in SYNC and died with nothing to explain it. */
   lost?: { readonly heard: Millis; readonly at: Millis };
-  /** `retry --disruptive`: repairs need no grace, no brake is on it, until it is at goal. */
+  /** `retry --disruptive`: repairs need no grace, no brake is on it, until it is heard again or at goal. */
   exempt?: boolean;
   /** Somebody's reason to skip barriers that cannot be lowered. */
   force?: string;

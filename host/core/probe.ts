@@ -1,4 +1,5 @@
 /** Asking a node's own host directly whether it lives, before anything is believed that would end its session. */
+import { playerOf } from './guard.ts';
 import type { Node } from './node.ts';
 import { endSession } from './session.ts';
 import { PHYS, RUN } from './situation.ts';
@@ -10,10 +11,6 @@ export function probe(w: World, node: Node, doubt: NonNullable<Node['probing']>)
   const timeout = doubt === 'dhcp' ? w.settings.probeDhcp : w.settings.probeOff;
   const player = playerOf(w, node);
   w.effect({ type: 'probe', node: node.id, service: player?.declaration.service ?? 'core', timeout });
-}
-
-function playerOf(w: World, node: Node): Service | undefined {
-  return [...w.services.values()].find((service) => service.declaration.playsHosts && w.serves(service.declaration.service, node));
 }
 
 /** Who ended a session while nobody looked is not known: every host that was in one must be heard again. */

@@ -57,6 +57,8 @@ function startSession(w: World, node: Node, boot: string): void {
   node.live = true;
   node.conflict = undefined;
   if (node.book.lost) noteBack(w, node);
+  // It was silence that somebody said not to wait for.
+  w.book(node, 'exempt', undefined);
   if (before === boot) return;
   for (const [path, fact] of node.facts) {
     if (fact.boot && fact.boot !== boot && path !== BUSY) w.setFact(node, path, undefined, 'core', { why: 'the node has booted anew' });

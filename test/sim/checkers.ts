@@ -28,7 +28,9 @@ interface Truth {
   cutWithMany: boolean;
   /** Its BMC can be asked, and would say that it is off. */
   offSince: number | undefined;
+  /** Of its last session. */
   boots: number;
+  wasHeard: boolean;
   sent: Map<string, { run: number; deadline: number; answered: boolean }>;
   allowed: number;
 }
@@ -40,6 +42,7 @@ export class Checkers {
   readonly #grace: number;
   #frozen = false;
   #upSince: number;
+  #earsSince = 0;
 
   constructor(lab: Lab, wanted: { phys: string; images: string }) {
     this.#lab = lab;
@@ -59,6 +62,7 @@ export class Checkers {
         cutWithMany: false,
         offSince: undefined,
         boots: machine.boots,
+        wasHeard: false,
         sent: new Map(),
         allowed: 0,
       });
@@ -119,6 +123,12 @@ export class Checkers {
 
   restarted(): void {
     this.#upSince = this.#lab.now;
+    this.#earsSince = this.#lab.now;
+  }
+
+  /** What speaks for the nodes' hosts has come back. */
+  listening(): void {
+    this.#earsSince = this.#lab.now;
   }
 
   /** These have just lost their link to this host. */
@@ -126,7 +136,7 @@ export class Checkers {
     const lost = ids.filter((id) => {
       const truth = this.#of(id);
       const seen = this.#lab.seen(id, '/runState') === 'SYNC' && this.#lab.seen(id, '/physState') === 'POWER_ON';
-      return seen && this.#lab.machines.get(id)?.run === 'SYNC' && truth.wanted.phys === 'POWER_ON' && !truth.order && truth.sent.size === 0;
+      return seen && heard(this.#lab, this.#machine(id)) && truth.wanted.phys === 'POWER_ON' && !truth.order && truth.sent.size === 0;
     });
     const all = this.#lab.machines.size;
     if (lost.length < Math.max(5, Math.floor((all + 1) * 0.1) + 1)) return;
@@ -144,21 +154,24 @@ export class Checkers {
     const { now } = this.#lab;
     for (const [id, truth] of this.#truth) {
       const machine = this.#machine(id);
-      if (heard(this.#lab, machine)) {
+      const isHeard = heard(this.#lab, machine);
+      if (isHeard) {
         truth.heard = now;
         if (machine.run === 'SYNC') truth.ours = true;
+        if (!truth.wasHeard) truth.exempt = false;
+        if (machine.boots !== truth.boots) truth.busy = false;
+        truth.boots = machine.boots;
       }
+      truth.wasHeard = isHeard;
       truth.heard = Math.max(truth.heard, machine.saidAt ?? 0);
-      if (machine.boots !== truth.boots || !machine.on) truth.busy = false;
+      if (!machine.on) truth.busy = false;
       if (!machine.on) truth.cutWithMany = false;
       const shows = !machine.on && machine.bmc === 'good' && this.#lab.up && !this.#lab.down.has('ipmi');
       if (!shows) truth.offSince = undefined;
       else if (now - (truth.offSince ??= now) > MINUTE) truth.order = false;
-      truth.boots = machine.boots;
       if (this.atGoal(id)) {
         truth.goalSince ??= now;
         if (now - truth.goalSince >= 30 * MINUTE) truth.repairs = 0;
-        truth.exempt = false;
       } else truth.goalSince = undefined;
     }
   }
@@ -221,6 +234,7 @@ export class Checkers {
     if (truth.repairs > 3) this.#breach(id, `${step}: repair number ${truth.repairs} since it was last at goal for half an hour`);
     if (truth.exempt) return;
     const { now } = this.#lab;
+    if (now - this.#earsSince < 5 * MINUTE) this.#breach(id, `${step}: a repair though nobody could have heard it ${(now - this.#earsSince) / SECOND} s ago`);
     if (truth.cutWithMany) this.#breach(id, `${step}: a repair of a node that is cut off together with many others`);
     if (!truth.ours) this.#breach(id, `${step}: a repair of a node that was never heard nor switched on by us`);
     if (now - this.#upSince < 5 * MINUTE) this.#breach(id, `${step}: a repair ${(now - this.#upSince) / SECOND} s after this host's start`);

@@ -126,7 +126,7 @@ class Storm {
         return;
       case 'module': {
         const name = ['ipmi', 'pxe', 'images'][this.#below(3)] ?? 'ipmi';
-        this.#lab.service(name, this.#lab.down.has(name) ? 'ready' : 'crashed');
+        this.#service(name, this.#lab.down.has(name) ? 'ready' : 'crashed');
         return;
       }
       default:
@@ -215,6 +215,11 @@ class Storm {
     }
   }
 
+  #service(name: string, state: 'ready' | 'crashed'): void {
+    if (state === 'ready' && name === this.#lab.player) this.#check.listening();
+    this.#lab.service(name, state);
+  }
+
   #hold(id: string, held: boolean): void {
     this.#check.hold([id], held);
     this.#lab.operate(held ? { kind: 'hold', nodes: [id], why: 'a disk is changed' } : { kind: 'release', nodes: [id], busy: false });
@@ -247,7 +252,7 @@ class Storm {
     const lab = this.#lab;
     this.#log.push('healed');
     for (const machine of lab.machines.values()) Object.assign(machine, { bmc: 'good', deaf: false, hangs: false, post: 20 * SECOND });
-    for (const name of [...lab.down]) lab.service(name, 'ready');
+    for (const name of [...lab.down]) this.#service(name, 'ready');
     this.#link([...lab.machines.values()], true);
     this.#network(true);
     this.#freeze(false);
