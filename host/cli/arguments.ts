@@ -129,8 +129,7 @@ function checkArguments(command: Command, args: readonly string[]): void {
   const wanted = command.args.split(' ').filter((arg) => arg !== '');
   const needed = wanted.filter((arg) => arg.startsWith('<'));
   const missing = needed[args.length];
-  if (missing !== undefined)
-    throw usage(`${command.words}: ${missing.replaceAll(/[<>.]/g, '').toUpperCase()} is missing`, usageOf(command));
+  if (missing !== undefined) throw usage(`${command.words}: ${written(missing)} is missing`, usageOf(command));
   const extra = args[wanted.length];
   if (extra !== undefined && !wanted.some((arg) => arg.includes('...')))
     throw usage(`${command.words}: ${extra} is one argument too many`, usageOf(command));
@@ -139,11 +138,14 @@ function checkArguments(command: Command, args: readonly string[]): void {
 /** How it is written: SET is needed, [SET] is not, VALUE… are many. */
 export function synopsis({ words, args }: Command): string {
   const shown = args.split(' ').map((arg) => {
-    const name = arg.replaceAll(/[<>[\].]/g, '').toUpperCase();
-    const many = name === 'VALUES' ? 'PATH=VALUE…' : name;
-    return arg.startsWith('[') ? `[${many}]` : many;
+    return arg.startsWith('[') ? `[${written(arg)}]` : written(arg);
   });
   return ['kraken', words, ...shown].filter((part) => part !== '').join(' ');
+}
+
+function written(arg: string): string {
+  const name = arg.replaceAll(/[<>[\].]/g, '').toUpperCase();
+  return name === 'VALUES' ? 'PATH=VALUE…' : name;
 }
 
 function usageOf(command: Command): string {
@@ -153,11 +155,15 @@ function usageOf(command: Command): string {
 /** What was typed is no command. */
 export function unknownCommand(words: readonly string[]): Failure {
   const text = words.join(' ');
-  const family = familyOf(words[0] ?? '');
-  if (family.length > 0 && words.length === 1)
-    return usage(`${text} needs a second word`, `One of: ${family.map((one) => one.words.split(' ')[1]).join(', ')}`);
+  const [first = ''] = words;
+  const family = familyOf(first);
+  const seconds = family.map((one) => one.words.split(' ')[1]).join(', ');
+  if (family.length > 0 && words.length === 1) return usage(`${text} needs a second word`, `One of: ${seconds}`);
   const known = [...COMMANDS.map((command) => command.words), ...OLD_WORDS.keys()];
-  const firsts = [...new Set(known.map((one) => one.split(' ')[0] ?? ''))];
-  const meant = closest(text, known) ?? (family.length > 0 ? undefined : closest(words[0] ?? '', firsts));
+  const near = closest(text, known);
+  if (family.length > 0)
+    return usage(`${text} is no command`, near ? `Did you mean kraken ${near}?` : `After ${first} comes one of: ${seconds}`);
+  const half = known.find((one) => one.endsWith(` ${first}`)) ?? closest(first, [...new Set(known.map((one) => one.split(' ')[0] ?? ''))]);
+  const meant = near ?? half;
   return usage(`${text} is no command`, `${meant ? `Did you mean kraken ${meant}? ` : ''}kraken --help shows all`);
 }

@@ -20,7 +20,10 @@ const PATIENCE = 10 * 60_000;
 /** What may wait to be read by the host: all parts of a large file. */
 const MOST_PENDING = 512 * 1024 * 1024;
 
-export type Method = RequestsTo<'control'>;
+/** What changes nothing. */
+const READS = /^(?:state|events|graph)\/|^node\/(?:explain|plan|history|waiting)$|^service\/(?:list|logs)$|^engine\/status$/;
+
+type Method = RequestsTo<'control'>;
 type Heard = { readonly [M in NotificationsTo<'client'>]?: (params: Params<M>) => void };
 
 export interface Client {
@@ -40,7 +43,8 @@ export async function openClient(call: Call, hears: Heard = {}): Promise<Client>
     send: (line) => writer.send(line),
     answers: {},
     hears,
-    onFault: ({ text }) => call.io.err(`kraken: the host sent what cannot be read: ${text}.\n`),
+    // An answer that does not fit rejects its request, and is said there.
+    onFault: ({ kind, text }) => (kind === 'badResult' ? undefined : call.io.err(`kraken: the host sent what cannot be read: ${text}.\n`)),
   });
   const ended = listen(socket, peer);
   return {
@@ -48,7 +52,7 @@ export async function openClient(call: Call, hears: Heard = {}): Promise<Client>
       try {
         return await peer.request(method, { ...params, onBehalfOf: { user: call.user } } as typeof params, { timeoutMs: PATIENCE });
       } catch (error) {
-        if (error instanceof RpcError && error.code === CODES.Disconnected) throw gone(call.paths.socket);
+        if (error instanceof RpcError && error.code === CODES.Disconnected) throw gone(call.paths.socket, READS.test(method));
         throw error;
       }
     },
@@ -112,10 +116,8 @@ function noHost(path: string, { code, message }: NodeJS.ErrnoException): Failure
   return new Failure(EXIT.unreachable, `no host answers on ${path}: ${message}`, 'Name the socket of the host with --socket');
 }
 
-export function gone(path: string): Failure {
-  return new Failure(
-    EXIT.unreachable,
-    `the host on ${path} went away before it answered`,
-    'Whether it was done is not known: look with kraken engine status and kraken node history',
-  );
+function gone(path: string, isRead: boolean): Failure {
+  const text = `the host on ${path} went away before it answered`;
+  if (isRead) return new Failure(EXIT.unreachable, text, 'Look whether it runs; start it with: kraken up');
+  return new Failure(EXIT.unreachable, text, 'Whether it was done is not known: look with kraken node history when it runs again');
 }

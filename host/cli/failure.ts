@@ -21,6 +21,11 @@ export function usage(text: string, todo = ''): Failure {
   return new Failure(EXIT.usage, text, todo);
 }
 
+/** A selector that is right, and fits nothing. */
+export function noMatch(set: string): Failure {
+  return new Failure(EXIT.notFound, `no node matches ${set}`, 'kraken node list shows all');
+}
+
 /** Anything thrown, as a failure; what is no refusal is a defect, and shows where it came from. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;

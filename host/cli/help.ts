@@ -5,6 +5,7 @@ import { type Command, GLOBAL_OPTIONS, SECTIONS } from './table.ts';
 
 const NAMING = `Nodes are named by name, id or set:
   kr1   kr[1-4,9]   kr[001-100]   @rack=r3   physState=POWER_OFF   cfg.pxe.state=INIT   !SET   A,B (either)   A&B (both)   all
+In a shell, quote what has brackets, ! or & in it: 'kr[1-4]'.
 `;
 
 const ENVIRONMENT = `Environment:

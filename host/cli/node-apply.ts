@@ -1,6 +1,7 @@
 /** `kraken node create|apply|update`. */
 import { randomUUID } from 'node:crypto';
-import type { Json, Params, Result } from '@kraken-hpc/sdk/wire';
+import type { Params, Result } from '@kraken-hpc/sdk/wire';
+import { type Doc, setPath } from '../core/pointer.ts';
 import { type Client, withClient } from './client.ts';
 import { inParts, readDocuments } from './documents.ts';
 import { asFailure, EXIT, Failure, usage } from './failure.ts';
@@ -24,8 +25,8 @@ export const create: Action = async (call) => {
   }
   const [wrong] = call.args.filter((word) => !word.includes('='));
   if (wrong !== undefined) throw usage(`${wrong}: a node is made of --name or of a file, not of both`, 'Leave one of them out');
-  const document: Record<string, Json> = { nodename: name };
-  for (const [path, value] of Object.entries(parseValues(call.args))) place(document, path.slice(1).split('/'), value);
+  let document: Doc = { nodename: name };
+  for (const [path, value] of Object.entries(parseValues(call.args))) document = setPath(document, path, value);
   return send(call, 'create', [document], undefined);
 };
 
@@ -38,18 +39,6 @@ export const update: Action = async (call) => {
   const [file = '-'] = call.args;
   return send(call, 'update', await readDocuments(call.io, file), file);
 };
-
-function place(document: Record<string, Json>, [member = '', ...rest]: readonly string[], value: Json): void {
-  const name = member.replaceAll('~1', '/').replaceAll('~0', '~');
-  if (rest.length === 0) {
-    document[name] = value;
-    return;
-  }
-  const inner = document[name];
-  const next: Record<string, Json> = typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? inner : {};
-  document[name] = next;
-  place(next, rest, value);
-}
 
 async function send(call: Call, mode: Mode, nodes: Documents, source: string | undefined): Promise<undefined> {
   const isDry = call.flags['dryRun'] === true;

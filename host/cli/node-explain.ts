@@ -1,6 +1,7 @@
 /** `kraken node explain`. */
 import type { Explanation, Gap, Reason, StepText, WalkState } from '../core/answers.ts';
 import { withClient } from './client.ts';
+import { noMatch } from './failure.ts';
 import type { Action, Call } from './io.ts';
 import { printData } from './output.ts';
 import { pathText, spanText, timeText, valueText } from './words.ts';
@@ -8,6 +9,7 @@ import { pathText, spanText, timeText, valueText } from './words.ts';
 export const explain: Action = async (call) => {
   const [set = ''] = call.args;
   const { nodes } = await withClient(call, (client) => client.ask('node/explain', { set }));
+  if (nodes.length === 0) throw noMatch(set);
   if (
     await printData(
       call,

@@ -3,6 +3,7 @@ import type { Json, NodeState } from '@kraken-hpc/sdk/wire';
 import { leaves } from '../core/pointer.ts';
 import { withClient } from './client.ts';
 import { table } from './columns.ts';
+import { noMatch } from './failure.ts';
 import type { Action, Call } from './io.ts';
 import { viewOf } from './node-list.ts';
 import { byName, nameOf, readNodes } from './nodes.ts';
@@ -15,6 +16,7 @@ export const show: Action = async (call) => {
   const view = viewOf(call);
   const [set = ''] = call.args;
   const nodes = await withClient(call, (client) => readNodes(client, { set, view: 'both' }));
+  if (nodes.length === 0) throw noMatch(set);
   nodes.sort(byName);
   const documents = nodes.map(({ id, name, cfg, dsc }) =>
     view === 'dsc' ? { id, ...(name ? { nodename: name } : {}), ...dsc } : (cfg ?? { id }),

@@ -37,12 +37,14 @@ export const list: Action = async (call) => {
   const nodes = await withClient(call, (client) => readNodes(client, { ...(set === undefined ? {} : { set }), view, ...paths }));
   nodes.sort(byName);
   if (await printData(call, { nodes: nodes.map((node) => asData(node, view)) }, nodes.map(nameOf))) return;
+  if (nodes.length === 0) {
+    call.io.err(set === undefined ? 'There are no nodes yet: kraken node create FILE\n' : `No node matches ${set}.\n`);
+    return;
+  }
   const rows = nodes.map((node) => columns.map((column) => cell(node, column, view, call)));
   const headings = columns.map(({ heading }) => heading);
   call.io.out(table(headings, rows, call.style, call.format === 'wide' ? undefined : call.io.columns));
-  if (nodes.length === 0)
-    call.io.err(set === undefined ? 'There are no nodes yet: kraken node create FILE\n' : `No node matches ${set}.\n`);
-  else if (call.io.terminal.output) call.io.err(call.style.dim(`${count(nodes.length, 'node')}\n`));
+  if (call.io.terminal.output) call.io.err(call.style.dim(`${count(nodes.length, 'node')}\n`));
 };
 
 /** One view: the documents themselves, as the old tool prints them; both: side by side. */

@@ -18,7 +18,7 @@ async function order(call: Call, ask: (client: Client, set: string) => Promise<D
   call.io.out(`${count(answer.nodes ?? 0, 'node')} ${done}${revisionText(answer)}.\n`);
 }
 
-export const cancel: Action = (call) => order(call, (client, set) => client.ask('node/cancel', { set }), 'left to what is wanted of them');
+export const cancel: Action = (call) => order(call, (client, set) => client.ask('node/cancel', { set }), 'freed of their orders');
 
 export const hold: Action = (call) => {
   const why = flag(call, 'why');

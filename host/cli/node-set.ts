@@ -32,7 +32,7 @@ export const remove: Action = async (call) => {
     if (mustConfirm(call)) {
       const nodes = await readNodes(client, { set, paths: ['/nodename'], view: 'cfg' });
       const what = `deletes ${count(nodes.length, 'node')} (${foldNames(nodes.map(nameOf))}); the machines are left as they are`;
-      if (nodes.length > 1) await confirm(call, `This ${what}.`, `kraken node delete ${set} ${what}`);
+      if (nodes.length > 1) await confirm(call, what, () => `This ${what}.\n`);
     }
     const answer = await client.ask('node/delete', { set, ...(why === undefined ? {} : { why }) });
     if (await printData(call, answer)) return;

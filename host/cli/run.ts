@@ -12,6 +12,8 @@ export interface World {
   readonly io: Io;
   readonly uid: number | undefined;
   readonly userPaths: PathsFrom['user'];
+  /** Where the environment does not say it. */
+  readonly userName: () => string;
   readonly version: string;
 }
 
@@ -54,8 +56,8 @@ async function perform(command: Command, rest: readonly string[], world: World):
     paths: findPaths({ flags: pathFlags(flags), env: io.env, uid: world.uid, user: world.userPaths }),
     args,
     flags,
-    format: formatOf(flags),
-    user: io.env['SUDO_USER'] || io.env['USER'] || io.env['LOGNAME'] || `uid ${world.uid ?? 'unknown'}`,
+    format: formatOf(command, flags),
+    user: io.env['SUDO_USER'] || io.env['USER'] || world.userName(),
   };
   const action = await command.load();
   return (await action(call)) ?? EXIT.ok;
@@ -66,11 +68,11 @@ function pathFlags(flags: Flags): PathsFrom['flags'] {
   return { config: text('config'), dataDir: text('dataDir'), socket: text('socket') };
 }
 
-function formatOf(flags: Flags): Format {
+function formatOf(command: Command, flags: Flags): Format {
   if (flags['json'] === true) return 'json';
   const { output } = flags;
   if (typeof output !== 'string') return 'human';
   if (isFormat(output)) return output;
-  if (output === 'dot') return 'human';
+  if (output === 'dot' && command.words === 'graph') return 'human';
   throw usage(`there is no output format ${output}`, `They are ${FORMAT_NAMES}`);
 }

@@ -23,7 +23,7 @@ function summary(report: PlanReport, style: Style): string {
     `${count(report.changed, 'node')} changed`,
     `${report.atGoal} at goal`,
     hit === 0 ? 'nothing disruptive' : style.warn(`${count(hit, 'node')} disrupted`),
-    `${range(report.powerCycles)} power cycles`,
+    `${range(report.powerCycles)} power ${range(report.powerCycles) === '1' ? 'cycle' : 'cycles'}`,
   ];
   const lost = report.unreachable.reduce((sum, { nodes }) => sum + nodes.length, 0);
   if (lost > 0) facts.push(style.bad(`${lost} unreachable`));
@@ -34,7 +34,7 @@ function groupText(group: PlanGroup, fold: Fold, style: Style): string {
   const { nodes, steps, branches, waiting, moot, disruptive, powerCycles } = group;
   const costs = [count(nodes.length, 'node'), count(steps.length, 'step')];
   if (disruptive[1] > 0) costs.push(style.warn(`${range(disruptive)} disruptive`));
-  if (powerCycles[1] > 0) costs.push(style.warn(`${range(powerCycles)} power ${powerCycles[1] === 1 ? 'cycle' : 'cycles'}`));
+  if (powerCycles[1] > 0) costs.push(style.warn(`${range(powerCycles)} power ${range(powerCycles) === '1' ? 'cycle' : 'cycles'}`));
   const lines = [`${style.bold(fold(nodes))}  ${style.dim('(')}${costs.join(', ')}${style.dim(')')}`];
   steps.forEach((step, index) => {
     lines.push(`  ${String(index + 1).padStart(2)}  ${step.text}${step.disruptive ? style.warn('  disruptive') : ''}`);

@@ -3,7 +3,7 @@ import { withClient } from './client.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { printData } from './output.ts';
 import { parseAmount, parseCount } from './values.ts';
-import { count } from './words.ts';
+import { count, shellWord } from './words.ts';
 
 const MOST_NODES = 100_000;
 
@@ -25,5 +25,7 @@ async function set(call: Call, kind: string, done: string): Promise<undefined> {
   const [nodes = ''] = call.args;
   const answer = await withClient(call, (client) => client.ask('node/set', { set: nodes, values: { '/sim/fault': kind } }));
   if (await printData(call, answer)) return;
-  call.io.out(`${count(answer.nodes ?? 0, 'node')} ${done}${kind === 'none' ? '' : `: ${kind}`}. Look: kraken node explain ${nodes}\n`);
+  call.io.out(
+    `${count(answer.nodes ?? 0, 'node')} ${done}${kind === 'none' ? '' : `: ${kind}`}. Look: kraken node explain ${shellWord(nodes)}\n`,
+  );
 }

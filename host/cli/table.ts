@@ -54,7 +54,7 @@ const HOST: readonly Command[] = [
     examples: ['kraken sim --nodes 64', 'kraken sim --scale 0.2 --seed 7'],
   }),
   command('sim fault', '<set> <kind>', 'break simulated machines', async () => (await import('./sim.ts')).fault, {
-    examples: ['kraken sim fault kr[1-4] panic'],
+    examples: ["kraken sim fault 'kr[1-4]' panic"],
   }),
   command('sim clear', '<set>', 'mend simulated machines', async () => (await import('./sim.ts')).clear),
 ];
@@ -87,7 +87,7 @@ const NODES: readonly Command[] = [
   }),
   command('node set', '<set> <...values>', 'set wanted values; PATH- removes one', async () => (await import('./node-set.ts')).set, {
     options: [WHY, FORCE],
-    examples: ['kraken node set kr[1-4] physState=POWER_ON images.state=IDLE', 'kraken node set kr7 labels.rack-'],
+    examples: ["kraken node set 'kr[1-4]' physState=POWER_ON images.state=IDLE", 'kraken node set kr7 labels.rack-'],
   }),
   command('node delete', '<set>', 'forget nodes; nothing is done to the machines', async () => (await import('./node-set.ts')).remove, {
     options: [WHY, YES],
@@ -113,7 +113,7 @@ const NODES: readonly Command[] = [
         ['--cycle', 'of a power cycle'],
         ['--file <file>', 'of node apply FILE'],
       ],
-      examples: ['kraken node plan kr[1-16] physState=POWER_OFF', 'kraken node plan @rack=r3 --reboot'],
+      examples: ["kraken node plan 'kr[1-16]' physState=POWER_OFF", 'kraken node plan @rack=r3 --reboot'],
     },
   ),
   command('node history', '[set]', 'what happened, newest first', async () => (await import('./node-history.ts')).history, {
@@ -127,7 +127,7 @@ const NODES: readonly Command[] = [
 const ORDERS: readonly Command[] = [
   command('node power', '<state> <set>', 'want nodes on or off', async () => (await import('./node-power.ts')).power, {
     options: [YES, WHY, FORCE],
-    examples: ['kraken node power on kr[1-16]', 'kraken node power off @rack=r3 --why "new PDU"'],
+    examples: ["kraken node power on 'kr[1-16]'", 'kraken node power off @rack=r3 --why "new PDU"'],
   }),
   command(
     'node reboot',

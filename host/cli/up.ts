@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { HostConfig } from '../config.ts';
 import type { HostOptions } from '../main.ts';
-import { usage } from './failure.ts';
+import { EXIT, Failure, usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { timeText } from './words.ts';
 
@@ -45,6 +45,12 @@ async function configOf(call: Call): Promise<HostConfig> {
     call.io.err(`There is no ${call.paths.config}: starting without services. Make one with: kraken init\n`);
     return { settings: {}, services: {} };
   }
+  if (!existsSync(call.paths.config))
+    throw new Failure(
+      EXIT.notFound,
+      `${call.paths.config}: there is no such configuration`,
+      'Make one with kraken init, or name another with --config',
+    );
   const { readConfig } = await import('../config.ts');
   return readConfig(call.paths.config);
 }

@@ -56,3 +56,14 @@ export function count(number: number, noun: string): string {
 export function range([from, to]: readonly [from: number, to: number]): string {
   return from === to ? String(from) : `${from}–${to}`;
 }
+
+/** Bytes, by thousands. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+/** As it can be typed into a shell. */
+export function shellWord(text: string): string {
+  return /^[\w.,@=:/+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
