@@ -98,7 +98,7 @@ export function noteBack(w: World, node: Node): void {
   }
 }
 
-/** Its loss is explained, as it was seen switched off: it is none of the mass, which says nothing of the others. */
+/** Its loss is explained (it was seen switched off, a person took it on): it is none of the mass, which says nothing of the others. */
 export function noteExplained(w: World, node: Node): void {
   w.book(node, 'lost', undefined);
   for (const domain of node.domains) {

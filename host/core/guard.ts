@@ -86,7 +86,7 @@ function notNow(w: World, node: Node, mutation: Mutation): Hindrance | undefined
   const backoff = book.backoff?.[mutation.id];
   if (backoff && backoff.until > w.now) {
     const kind = backoff.kind === 'login' ? 'login' : backoff.kind === 'unreachable' ? 'unreachableBmc' : 'backoff';
-    return { kind, since: backoff.at, until: backoff.until, text: backoff.text };
+    return { kind, since: backoff.first, until: backoff.until, text: backoff.text };
   }
   if (book.foundOff && isPowerOn(mutation)) return offWithoutUs(w, book.foundOff);
   return undefined;

@@ -33,6 +33,8 @@ export interface Backoff {
   readonly kind: FailureKind;
   readonly text: string;
   readonly at: Millis;
+  /** Of the failures of this kind in a row, when the first was. */
+  readonly first: Millis;
 }
 
 /** The intent of a step, durable before a disruptive one is sent. */

@@ -1,6 +1,6 @@
 /** What operators tell the engine beyond changing cfg. Every command is durable before it is answered. */
 import { apply } from './apply.ts';
-import { noteBack } from './brake.ts';
+import { noteExplained } from './brake.ts';
 import type { Json } from './declaration.ts';
 import type { Author, Command, Event } from './event.ts';
 import { CODES } from './failures.ts';
@@ -112,7 +112,7 @@ function retry(w: World, node: Node, disruptive: boolean, author: Author): void 
   w.note(node, 'retry', disruptive ? 'disruptive' : true, author.user, author.why);
   if (!disruptive) return;
   w.book(node, 'exempt', true);
-  if (node.book.lost) noteBack(w, node);
+  if (node.book.lost) noteExplained(w, node);
 }
 
 /** Until it was seen switched off, the node is led there, and everything disruptive on that way is asked for; then to cfg. */

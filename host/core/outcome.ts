@@ -50,6 +50,10 @@ export function succeeded(w: World, node: Node, flight: Flight): void {
 /** It did not get there. Only kind `failed` is a failure of the node; the others say that its device did not take the command. */
 export function failed(w: World, node: Node, flight: Flight, kind: FailureKind, text: string, error: Failure | undefined): void {
   end(w, node, flight);
+  if (kind === 'unreachable' && isOfHosts(w, flight) && isSilentTooLong(w, node, flight)) {
+    failed(w, node, { ...flight, accepted: true }, 'failed', `${text}, for ${seconds(flight.deadline - flight.at)} now`, undefined);
+    return;
+  }
   const isDue = error === undefined;
   const isPower = w.graph.mutation(flight.mutation)?.mutates[PHYS] !== undefined;
   if (isPower && (kind === 'unreachable' || kind === 'busy' || kind === 'login')) unreachable(w, node, kind, text);
@@ -62,6 +66,19 @@ export function failed(w: World, node: Node, flight: Flight, kind: FailureKind, 
   const backoff = backOff(w, node, flight.mutation, kind, text, error?.retryAfter);
   const attempt = kind === 'failed' ? `, attempt ${backoff.attempts + 1}` : '';
   w.log('warn', `${node.name || node.id}: ${text}; retry in ${seconds(backoff.until - w.now)}${attempt}`, node);
+}
+
+/** A step of the node's own host: its silence says nothing of the BMC. */
+function isOfHosts(w: World, flight: Flight): boolean {
+  const service = w.runs.get(flight.run)?.service;
+  return service !== undefined && w.services.get(service)?.declaration.playsHosts === true;
+}
+
+/** A host that should come is waited for as long as the step may take, however often that was tried. */
+function isSilentTooLong(w: World, node: Node, flight: Flight): boolean {
+  const before = node.book.backoff?.[flight.mutation];
+  const first = before?.kind === 'unreachable' ? before.first : flight.at;
+  return w.now - first >= flight.deadline - flight.at;
 }
 
 /** The command was taken, what it leads to did not come, and the node's own host is not heard: it hangs. */
@@ -97,7 +114,8 @@ function backOff(w: World, node: Node, mutation: string, kind: FailureKind, text
   const attempts = kind === 'later' ? (before?.attempts ?? 0) : (before?.attempts ?? 0) + 1;
   const { backoffFirst, backoffMost } = w.settings;
   const pause = Math.min(backoffMost, backoffFirst * 2 ** Math.min(20, Math.max(0, attempts - 1))) * (0.8 + 0.4 * w.random());
-  const backoff: Backoff = { until: w.now + Math.round(retryAfter ?? pause), attempts, kind, text, at: w.now };
+  const first = before?.kind === kind ? before.first : w.now;
+  const backoff: Backoff = { until: w.now + Math.round(retryAfter ?? pause), attempts, kind, text, at: w.now, first };
   w.book(node, 'backoff', { ...node.book.backoff, [mutation]: backoff });
   w.wake(node, backoff.until);
   return backoff;

@@ -20,10 +20,14 @@ export function unreachable(w: World, node: Node, kind: 'unreachable' | 'busy' |
 export function reached(w: World, node: Node): void {
   node.unreachable = undefined;
   w.note(node, 'reached', 'answers again', 'core');
-  const backoff = node.book.backoff;
-  if (backoff) {
-    const kept = Object.fromEntries(Object.entries(backoff).filter(([, entry]) => entry.kind === 'failed' || entry.kind === 'later'));
-    w.book(node, 'backoff', Object.keys(kept).length > 0 ? kept : undefined);
-  }
+  tryAgain(w, node);
   w.dirty.add(node);
+}
+
+/** What waited for somebody to answer is tried at once. */
+export function tryAgain(w: World, node: Node): void {
+  const { backoff } = node.book;
+  if (!backoff) return;
+  const kept = Object.fromEntries(Object.entries(backoff).filter(([, entry]) => entry.kind === 'failed' || entry.kind === 'later'));
+  w.book(node, 'backoff', Object.keys(kept).length > 0 ? kept : undefined);
 }

@@ -5,6 +5,7 @@ import type { Observed } from './event.ts';
 import { forget } from './forget.ts';
 import type { Node } from './node.ts';
 import { probe } from './probe.ts';
+import { tryAgain } from './reach.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
 import type { World } from './world.ts';
 
@@ -57,6 +58,9 @@ function startSession(w: World, node: Node, boot: string): void {
   node.live = true;
   node.conflict = undefined;
   if (node.book.lost) noteBack(w, node);
+  tryAgain(w, node);
+  // A power-off of ours that did not happen explains no death to come.
+  w.book(node, 'offByUs', undefined);
   // It was silence that somebody said not to wait for.
   w.book(node, 'exempt', undefined);
   if (before === boot) return;

@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 
 const HOUR = 3_600_000;
 
-/** What a person must end. Busy counts only when it has lasted over an hour. */
+/** What a person must end. Of busy and a BMC out of reach only what has lasted over an hour. */
 const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'frozen',
   'held',
@@ -23,6 +23,7 @@ const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'refusedClaim',
   'service',
   'busy',
+  'unreachableBmc',
   'noWay',
 ]);
 
@@ -39,6 +40,7 @@ const SHORT: Readonly<Partial<Record<ReasonKind, string>>> = {
   refusedClaim: 'enrolment refused',
   service: 'a service that is needed is not running',
   busy: 'busy for over an hour',
+  unreachableBmc: 'the BMC has been out of reach for over an hour',
   noWay: 'no way leads to what is wanted',
 };
 
@@ -74,7 +76,7 @@ function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'co
     (reason) =>
       PERSONS.has(reason.kind) &&
       (reason.kind !== 'foundOff' || reason.until === undefined) &&
-      (reason.kind !== 'busy' || w.now - reason.since > HOUR),
+      ((reason.kind !== 'busy' && reason.kind !== 'unreachableBmc') || w.now - reason.since > HOUR),
   );
   if (found) return found;
   return blocked ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${node.name || node.id}` } : undefined;

@@ -179,6 +179,7 @@ function arrive(w: World, node: Node): void {
   }
   setWalk(w, node, 'atGoal');
   const { book } = node;
+  if (node.seen(PHYS) === 'POWER_ON') w.book(node, 'offByUs', undefined);
   if (book.goalSince === undefined) w.book(node, 'goalSince', w.now);
   if (book.granted) w.book(node, 'granted', undefined);
   if (book.exempt) w.book(node, 'exempt', undefined);

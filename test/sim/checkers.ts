@@ -9,6 +9,12 @@ import type { Machine } from './machine.ts';
 /** Steps that may kill what runs on a node, by the declarations that the lab uses. */
 const DISRUPTIVE = new Set(['powerOff', 'unhang', 'stop', 'update', 'drop', 'clear']);
 
+/** Nodes that were cut off together: nobody repairs them until half of them were heard again. */
+interface Cut {
+  readonly lost: Set<string>;
+  back: number;
+}
+
 /** What people said of one node, and what became of it. */
 interface Truth {
   wanted: { phys: string; images: string };
@@ -24,8 +30,8 @@ interface Truth {
   /** Repairs since it was at goal for half an hour, since a change of cfg, an order or a retry. */
   repairs: number;
   goalSince: number | undefined;
-  /** It was cut off together with many others, all in SYNC. */
-  cutWithMany: boolean;
+  /** It was cut off together with many others, all in SYNC: these. */
+  cut: Cut | undefined;
   /** Its BMC can be asked, and would say that it is off. */
   offSince: number | undefined;
   /** Of its last session. */
@@ -59,7 +65,7 @@ export class Checkers {
         ours: false,
         repairs: 0,
         goalSince: undefined,
-        cutWithMany: false,
+        cut: undefined,
         offSince: undefined,
         boots: machine.boots,
         wasHeard: false,
@@ -79,7 +85,7 @@ export class Checkers {
   want(ids: readonly string[], change: { phys?: string; images?: string }): void {
     for (const id of ids) {
       const truth = this.#of(id);
-      if (change.phys === 'POWER_OFF') truth.cutWithMany = false;
+      if (change.phys === 'POWER_OFF') this.#takeOut(id);
       truth.wanted = { ...truth.wanted, ...change };
       this.#afresh(truth);
     }
@@ -90,7 +96,7 @@ export class Checkers {
       const truth = this.#of(id);
       truth.order = true;
       truth.offSince = undefined;
-      truth.cutWithMany = false;
+      this.#takeOut(id);
       this.#afresh(truth);
     }
   }
@@ -117,7 +123,7 @@ export class Checkers {
       this.#afresh(truth);
       if (!disruptive) continue;
       truth.exempt = true;
-      truth.cutWithMany = false;
+      this.#takeOut(id);
     }
   }
 
@@ -140,11 +146,16 @@ export class Checkers {
     });
     const all = this.#lab.machines.size;
     if (lost.length < Math.max(5, Math.floor((all + 1) * 0.1) + 1)) return;
-    for (const id of lost) this.#of(id).cutWithMany = true;
+    const cut = { lost: new Set(lost), back: 0 };
+    for (const id of lost) this.#of(id).cut = cut;
   }
 
-  healed(ids: readonly string[]): void {
-    for (const id of ids) this.#of(id).cutWithMany = false;
+  /** It is none of those that were cut off any more: a person took it on, or it was switched off. */
+  #takeOut(id: string): void {
+    const truth = this.#of(id);
+    truth.cut?.lost.delete(id);
+    if (truth.cut && truth.cut.back * 2 >= truth.cut.lost.size) truth.cut.lost.clear();
+    truth.cut = undefined;
   }
 
   // --- what is true ----------------------------------------------------------------------------------------------------------
@@ -159,13 +170,18 @@ export class Checkers {
         truth.heard = now;
         if (machine.run === 'SYNC') truth.ours = true;
         if (!truth.wasHeard) truth.exempt = false;
+        if (truth.cut) {
+          truth.cut.back++;
+          if (truth.cut.back * 2 >= truth.cut.lost.size) truth.cut.lost.clear();
+          truth.cut = undefined;
+        }
         if (machine.boots !== truth.boots) truth.busy = false;
         truth.boots = machine.boots;
       }
       truth.wasHeard = isHeard;
       truth.heard = Math.max(truth.heard, machine.saidAt ?? 0);
       if (!machine.on) truth.busy = false;
-      if (!machine.on) truth.cutWithMany = false;
+      if (!machine.on) this.#takeOut(id);
       const shows = !machine.on && machine.bmc === 'good' && this.#lab.up && !this.#lab.down.has('ipmi');
       if (!shows) truth.offSince = undefined;
       else if (now - (truth.offSince ??= now) > MINUTE) truth.order = false;
@@ -235,7 +251,7 @@ export class Checkers {
     if (truth.exempt) return;
     const { now } = this.#lab;
     if (now - this.#earsSince < 5 * MINUTE) this.#breach(id, `${step}: a repair though nobody could have heard it ${(now - this.#earsSince) / SECOND} s ago`);
-    if (truth.cutWithMany) this.#breach(id, `${step}: a repair of a node that is cut off together with many others`);
+    if (truth.cut?.lost.has(id)) this.#breach(id, `${step}: a repair of a node that is cut off together with many others`);
     if (!truth.ours) this.#breach(id, `${step}: a repair of a node that was never heard nor switched on by us`);
     if (now - this.#upSince < 5 * MINUTE) this.#breach(id, `${step}: a repair ${(now - this.#upSince) / SECOND} s after this host's start`);
     if (heard(this.#lab, this.#machine(id))) this.#breach(id, `${step}: a repair of a node whose host is alive and heard`);

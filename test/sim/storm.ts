@@ -195,8 +195,7 @@ class Storm {
 
   #link(machines: readonly Machine[], linked: boolean): void {
     const ids = machines.map((machine) => machine.id);
-    if (linked) this.#check.healed(ids);
-    else if (this.#lab.network) this.#check.cut(ids.filter((id) => this.#lab.machines.get(id)?.linked));
+    if (!linked && this.#lab.network) this.#check.cut(ids.filter((id) => this.#lab.machines.get(id)?.linked));
     for (const machine of machines) {
       machine.linked = linked;
       if (linked) machine.greet();
@@ -206,8 +205,7 @@ class Storm {
 
   #network(up: boolean): void {
     const lab = this.#lab;
-    if (up) this.#check.healed(lab.ids);
-    else this.#check.cut(lab.ids.filter((id) => lab.machines.get(id)?.linked));
+    if (!up) this.#check.cut(lab.ids.filter((id) => lab.machines.get(id)?.linked));
     lab.network = up;
     for (const machine of lab.machines.values()) {
       if (up) machine.greet();
