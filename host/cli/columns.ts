@@ -33,15 +33,17 @@ function lengthOf(text: string): number {
 /** At most so many characters are seen; colours that were begun are ended. */
 export function cut(text: string, width: number | undefined): string {
   if (width === undefined || lengthOf(text) <= width) return text;
+  const room = Math.max(0, width - 1);
   let seen = 0;
   let out = '';
   for (const piece of text.split(/(\u001b\[[0-9;]*m)/)) {
-    if (piece.startsWith('\u001b')) out += piece;
-    else {
-      out += piece.slice(0, Math.max(0, width - 1 - seen));
-      if (seen < width - 1 && seen + piece.length >= width - 1) out += '…';
-      seen += piece.length;
+    if (piece.startsWith('\u001b')) {
+      out += piece;
+      continue;
     }
+    // The sign that something is missing stands where the first character was left out.
+    if (seen <= room) out += piece.slice(0, room - seen) + (seen + piece.length > room ? '…' : '');
+    seen += piece.length;
   }
   return out;
 }

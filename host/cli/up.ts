@@ -1,10 +1,10 @@
 /** `kraken up`: the host in the foreground, until it is asked to stop. */
 import { existsSync } from 'node:fs';
-import type { HostConfig } from '../config.ts';
+import type { HostConfig } from '../documents/config.ts';
 import type { HostOptions } from '../main.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
-import { timeText } from './words.ts';
+import { count, timeText } from './words.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** As a shell says that it was ended by SIGINT. */
@@ -33,7 +33,7 @@ export const up: Action = async (call) => {
     io.err('Stopping; a second Ctrl-C ends it at once.\n');
     void host.stop('it was interrupted');
   });
-  io.out(`kraken is up: ${host.port.engine.status(host.port.now()).nodes} nodes, socket ${host.socket}, data ${paths.dataDir}\n`);
+  io.out(`kraken is up: ${count(host.port.engine.status(host.port.now()).nodes, 'node')}, socket ${host.socket}, data ${paths.dataDir}\n`);
   await host.stopped;
   unlisten();
 };
