@@ -5,7 +5,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { HostConfig } from './config.ts';
+import type { HostConfig } from './documents/config.ts';
 import { Api } from './control/api.ts';
 import type { HostPort } from './control/port.ts';
 import { type ControlServer, startControl } from './control/server.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Declaration } from '@kraken-hpc/sdk/wire';
 import { checkpointing } from './checkpoints.ts';
-import type { HostConfig } from './config.ts';
+import type { HostConfig } from './documents/config.ts';
 import type { Api } from './control/api.ts';
 import type { ApiSession } from './control/session.ts';
 import { Questions } from './core/ask.ts';

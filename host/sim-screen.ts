@@ -112,7 +112,10 @@ function counts(scene: SimScene, paint: (text: string, key: string) => string): 
 function next(scene: SimScene, done: number): string[] {
   const keys = 'Keys: h a node hangs · p a node loses its power · b a BMC dies · k kill -9 the module · c clear all faults · q end';
   const other = `In another terminal: npx kraken node list · node explain kr3 · node power off 'kr[1-4]' · sim fault kr7 panic   (socket ${scene.socket})`;
-  const hint = done === scene.nodes.length && scene.reached !== undefined ? 'All nodes are where they should be. Next: press h and watch one heal.' : 'Watch: unknown → off → on → booting → in sync → images active.';
+  const hint =
+    done === scene.nodes.length && scene.reached !== undefined
+      ? 'All nodes are where they should be. Next: press h and watch one heal.'
+      : 'Watch: unknown → off → on → booting → in sync → images active.';
   return [scene.lastKey === '' ? hint : scene.lastKey, keys, other];
 }
 

@@ -79,7 +79,15 @@ class Sim {
     const nodes = names.map((nodename, i) => {
       const id = port.idOfName(nodename);
       this.#ids.push(id);
-      const doc = { id, nodename, platform: 'sim', labels: { rack: `r${Math.floor(i / 16) + 1}` }, physState: 'POWER_ON', runState: 'SYNC', images: { state: 'ACTIVE' } };
+      const doc = {
+        id,
+        nodename,
+        platform: 'sim',
+        labels: { rack: `r${Math.floor(i / 16) + 1}` },
+        physState: 'POWER_ON',
+        runState: 'SYNC',
+        images: { state: 'ACTIVE' },
+      };
       return { mode: 'put' as const, id, doc: port.parseNode(doc, nodename).doc };
     });
     await port.ask((request) => ({ type: 'apply', request, author: { user: 'sim' }, change: { nodes } }));
@@ -97,7 +105,10 @@ class Sim {
       clearInterval(timer);
       if (process.stdin.isTTY) process.stdin.off('data', keys).setRawMode(false).pause();
       if (terminal) process.stdout.write('\u001b[?25h\u001b[?1049l');
-      const reached = this.#reached === undefined ? 'not all nodes got where they should be' : `all nodes were at goal after ${(this.#reached / 1000).toFixed(1)} s`;
+      const reached =
+        this.#reached === undefined
+          ? 'not all nodes got where they should be'
+          : `all nodes were at goal after ${(this.#reached / 1000).toFixed(1)} s`;
       process.stdout.write(`The simulation has ended: ${reached}. Next: kraken --help, or README.md.\n`);
     }
   }
@@ -125,7 +136,8 @@ class Sim {
       });
     }
     const elapsed = performance.now() - this.#started;
-    if (this.#reached === undefined && nodes.length > 0 && nodes.every((node) => node.explanation.walk === 'atGoal')) this.#reached = elapsed;
+    if (this.#reached === undefined && nodes.length > 0 && nodes.every((node) => node.explanation.walk === 'atGoal'))
+      this.#reached = elapsed;
     const service = port.services.list().find((one) => one.service === 'sim');
     return {
       nodes,
@@ -144,7 +156,12 @@ class Sim {
     const scene = this.#scene();
     if (terminal) {
       const lines = simScreen(scene, process.stdout.columns || 120, !process.env['NO_COLOR']);
-      process.stdout.write(`\u001b[H${lines.slice(0, (process.stdout.rows || 40) - 1).map((line) => `${line}\u001b[K`).join('\n')}\u001b[J`);
+      process.stdout.write(
+        `\u001b[H${lines
+          .slice(0, (process.stdout.rows || 40) - 1)
+          .map((line) => `${line}\u001b[K`)
+          .join('\n')}\u001b[J`,
+      );
     } else if (!had) process.stdout.write(`${simScreen(scene, 200, false).join('\n')}\n\n`);
   }
 
@@ -155,7 +172,10 @@ class Sim {
     const say: Readonly<Record<string, [fault: string, text: string]>> = {
       h: ['panic', `${name} hangs (its kernel is dead, its power stays): nobody hears it, after the grace it is power-cycled.`],
       p: ['powerCut', `${name} lost its power: found off, not by us. Press c when the mains are back.`],
-      b: ['deadBmc', `the BMC of ${name} is dead: its last observation stays, marked stale, and nothing is done to the node. Press c to revive it.`],
+      b: [
+        'deadBmc',
+        `the BMC of ${name} is dead: its last observation stays, marked stale, and nothing is done to the node. Press c to revive it.`,
+      ],
     };
     const fault = say[key];
     if (key === 'k') return this.#killModule();
@@ -176,6 +196,11 @@ class Sim {
   }
 
   async #setFault(nodes: readonly NodeId[], fault: string): Promise<void> {
-    await this.#host.port.ask((request) => ({ type: 'apply', request, author: { user: 'sim' }, change: { set: { nodes, values: { '/sim/fault': fault } } } }));
+    await this.#host.port.ask((request) => ({
+      type: 'apply',
+      request,
+      author: { user: 'sim' },
+      change: { set: { nodes, values: { '/sim/fault': fault } } },
+    }));
   }
 }

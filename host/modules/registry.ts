@@ -22,6 +22,8 @@ export interface ServiceSpec {
   readonly permissions: readonly string[];
   /** Names of the host's environment that it may see. */
   readonly env?: readonly string[];
+  /** MiB of memory that its process may use; absent = the limit of all modules. */
+  readonly memoryMiB?: number;
 }
 
 export interface Registry {
@@ -31,7 +33,7 @@ export interface Registry {
 }
 
 const SERVICE = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
-const MEMBERS = ['module', 'serves', 'config', 'permissions', 'env', 'enabled'];
+const MEMBERS = ['module', 'serves', 'config', 'permissions', 'env', 'enabled', 'memoryMiB'];
 
 /** Modules in `plugins/*` and `node_modules/@kraken-hpc/*` of the folders given, nearest first; without any, those above the host's own code. */
 export function createRegistry(roots: readonly string[] = ancestors(import.meta.url)): Registry {
@@ -115,11 +117,12 @@ function parseService(
     return undefined;
   }
   for (const member of Object.keys(entry)) if (!MEMBERS.includes(member)) problem(`"${member}" is none of ${MEMBERS.join(', ')}`);
-  const { module = service, serves = '', config = {}, permissions, env = [], enabled = true } = entry;
+  const { module = service, serves = '', config = {}, permissions, env = [], enabled = true, memoryMiB } = entry;
   if (enabled === false) return undefined;
   if (enabled !== true) problem('enabled is not true or false');
   if (typeof serves !== 'string') problem('serves is not a node set');
   if (!isObject(config)) problem('config is not an object');
+  if (memoryMiB !== undefined && !(typeof memoryMiB === 'number' && memoryMiB >= 64)) problem('memoryMiB is not a number of at least 64');
   if (!isStrings(env)) problem('env is not a list of names');
   if (permissions !== undefined && !isStrings(permissions)) problem('permissions is not a list');
   const granted = isStrings(permissions) ? permissions : undefined;
@@ -138,6 +141,7 @@ function parseService(
     serves: typeof serves === 'string' ? serves : '',
     permissions: granted ?? found.permissions,
     env: isStrings(env) ? env : [],
+    ...(typeof memoryMiB === 'number' ? { memoryMiB } : {}),
   };
 }
 

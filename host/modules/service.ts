@@ -162,7 +162,7 @@ export class Service {
   checkMemory(): void {
     const run = this.#run;
     const bytes = run && !run.ending ? residentBytes(run.child.pid) : undefined;
-    const { memory } = this.#options.limits;
+    const memory = this.#spec.memoryMiB === undefined ? this.#options.limits.memory : this.#spec.memoryMiB * MIB;
     if (bytes !== undefined && bytes > memory)
       this.#happen({
         type: 'broke',
