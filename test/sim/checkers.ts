@@ -9,7 +9,10 @@ import type { Machine } from './machine.ts';
 /** Steps that may kill what runs on a node, by the declarations that the lab uses. */
 const DISRUPTIVE = new Set(['powerOff', 'unhang', 'stop', 'update', 'drop', 'clear']);
 
-/** Nodes that were cut off together: nobody repairs them until half of them were heard again. */
+/**
+ * Nodes that were cut off together: nobody repairs them before some were heard again. (The brake waits for half; as it is on for
+ * each failure domain apart, a quarter of the whole is what can be told from outside.)
+ */
 interface Cut {
   readonly lost: Set<string>;
   back: number;
@@ -154,7 +157,7 @@ export class Checkers {
   #takeOut(id: string): void {
     const truth = this.#of(id);
     truth.cut?.lost.delete(id);
-    if (truth.cut && truth.cut.back * 2 >= truth.cut.lost.size) truth.cut.lost.clear();
+    if (truth.cut && truth.cut.back * 4 >= truth.cut.lost.size) truth.cut.lost.clear();
     truth.cut = undefined;
   }
 
@@ -172,7 +175,7 @@ export class Checkers {
         if (!truth.wasHeard) truth.exempt = false;
         if (truth.cut) {
           truth.cut.back++;
-          if (truth.cut.back * 2 >= truth.cut.lost.size) truth.cut.lost.clear();
+          if (truth.cut.back * 4 >= truth.cut.lost.size) truth.cut.lost.clear();
           truth.cut = undefined;
         }
         if (machine.boots !== truth.boots) truth.busy = false;
@@ -250,7 +253,8 @@ export class Checkers {
     if (truth.repairs > 3) this.#breach(id, `${step}: repair number ${truth.repairs} since it was last at goal for half an hour`);
     if (truth.exempt) return;
     const { now } = this.#lab;
-    if (now - this.#earsSince < 5 * MINUTE) this.#breach(id, `${step}: a repair though nobody could have heard it ${(now - this.#earsSince) / SECOND} s ago`);
+    if (now - this.#earsSince < 5 * MINUTE)
+      this.#breach(id, `${step}: a repair though nobody could have heard it ${(now - this.#earsSince) / SECOND} s ago`);
     if (truth.cut?.lost.has(id)) this.#breach(id, `${step}: a repair of a node that is cut off together with many others`);
     if (!truth.ours) this.#breach(id, `${step}: a repair of a node that was never heard nor switched on by us`);
     if (now - this.#upSince < 5 * MINUTE) this.#breach(id, `${step}: a repair ${(now - this.#upSince) / SECOND} s after this host's start`);

@@ -278,8 +278,7 @@ export class Lab {
         else
           this.#module(effect.service, 'poll', effect.nodes, (observed, failed) => {
             if (lives === this.#livesOf(effect.service)) this.send({ type: 'polled', poll: effect.poll, observed, failed });
-            else if (lives.startsWith(`${this.#life} `))
-              this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
+            else if (lives.startsWith(`${this.#life} `)) this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
           });
         return;
       }

@@ -32,6 +32,7 @@ const DOINGS = [
   [2, 'network'],
   [5, 'module'],
   [4, 'restart'],
+  [2, 'restartInStep'],
   [8, 'power'],
   [3, 'images'],
   [5, 'reboot'],
@@ -138,9 +139,12 @@ class Storm {
     const lab = this.#lab;
     switch (doing) {
       case 'restart':
-        lab.restart((1 + this.#below(120)) * SECOND);
-        this.#check.restarted();
-        this.#check.look();
+        this.#restart((1 + this.#below(120)) * SECOND);
+        return;
+      case 'restartInStep':
+        this.#person(this.#random() < 0.5 ? 'reboot' : 'power', id);
+        lab.run(this.#below(400));
+        this.#restart(this.#below(3000));
         return;
       case 'power': {
         const ids = this.#some(id);
@@ -180,6 +184,12 @@ class Storm {
         return;
       default:
     }
+  }
+
+  #restart(after: number): void {
+    this.#lab.restart(after);
+    this.#check.restarted();
+    this.#check.look();
   }
 
   #die(machine: Machine): void {
@@ -231,7 +241,7 @@ class Storm {
   #busy(id: string, busy: boolean): void {
     if (busy) {
       this.#lab.operate({ kind: 'busy', nodes: [id], owner: 'job 17' });
-      this.#check.busy([id], this.#lab.seen(id, '/busy') !== 'FREE');
+      this.#check.busy([id], true);
       return;
     }
     this.#check.busy([id], false);
@@ -265,7 +275,8 @@ class Storm {
     }
     for (const id of left()) this.#unexplained(id, 'is not at goal though a person did what was said');
     for (const id of lab.ids)
-      if (lab.walk(id) === 'atGoal' && !this.#check.atGoal(id) && !this.#hidden(id)) this.#unexplained(id, 'is said to be at goal, and is not');
+      if (lab.walk(id) === 'atGoal' && !this.#check.atGoal(id) && !this.#hidden(id))
+        this.#unexplained(id, 'is said to be at goal, and is not');
   }
 
   /** Held or busy nodes may differ only where nobody may touch them. */
