@@ -14,17 +14,20 @@ const KINDS: readonly EventKind[] = ['state', 'mutation', 'discovery', 'service'
 export const watch: Action = async (call) => {
   const view = viewOf(call);
   const [set] = call.args;
-  const names = new Map<string, string>();
+  const members: Members = { names: new Map(), here: new Set() };
   const hear = (params: Params<'state/changed'>): void => {
-    const isSnapshot = params.changes.length === 0;
-    for (const node of params.nodes ?? []) meet(call, names, node, isSnapshot && params.more !== undefined);
+    const isSnapshot = params.changes.length === 0 && params.more !== undefined;
     if (params.resync) call.io.err('The host told more than was read here: everything is told anew.\n');
-    for (const change of params.changes) tell(call, change, () => changeText(call, change, names));
+    for (const node of params.nodes ?? []) meet(call, members, node, isSnapshot);
+    for (const change of params.changes) {
+      tell(call, change, () => changeText(call, change, members.names));
+      if (change.path === '' && change.to === undefined) members.here.delete(change.node);
+    }
   };
   const client = await openClient(call, { 'state/changed': hear });
   return live(call, client, async () => {
     const answer = await client.ask('state/watch', { ...(set === undefined ? {} : { set }), view });
-    for (const node of answer.nodes) names.set(node.id, nameOf(node));
+    for (const node of answer.nodes) meet(call, members, node, true);
     const more = answer.more ? 'more than ' : '';
     call.io.err(
       call.style.dim(`Watching ${more}${count(answer.nodes.length, 'node')} from revision ${answer.revision} on; Ctrl-C ends it.\n`),
@@ -32,12 +35,20 @@ export const watch: Action = async (call) => {
   });
 };
 
-/** A node of the snapshot is only remembered by name; one that came later is told. */
-function meet(call: Call, names: Map<string, string>, node: NodeState, isSnapshot: boolean): void {
-  const isNew = !names.has(node.id);
+interface Members {
+  /** Of all that were ever told. */
+  readonly names: Map<string, string>;
+  /** Those that are in the watched set now. */
+  readonly here: Set<string>;
+}
+
+/** A node of the snapshot is only remembered; one that came later is told, and so is one whose changes were left out because we were slow. */
+function meet(call: Call, { names, here }: Members, node: NodeState, isSnapshot: boolean): void {
+  const text = here.has(node.id) ? 'has changed; what, was left out: more was told than was read here' : 'is in the watched set now';
+  here.add(node.id);
   names.set(node.id, nameOf(node));
-  if (isNew && !isSnapshot)
-    tell(call, node, () => `${timeText(call.io.now(), call.io.now())}  ${call.style.bold(nameOf(node))}  is in the watched set now`);
+  const now = call.io.now();
+  if (!isSnapshot) tell(call, node, () => `${timeText(now, now)}  ${call.style.bold(nameOf(node))}  ${text}`);
 }
 
 function changeText({ io, style }: Call, change: Change, names: ReadonlyMap<string, string>): string {

@@ -17,7 +17,8 @@ export function processIo(): Io {
     ask,
     onInterrupt,
     terminal: { input: stdin.isTTY === true, output: stdout.isTTY === true },
-    columns: stdout.isTTY ? stdout.columns : undefined,
+    // Some terminals do not know their width, and say 0.
+    columns: stdout.isTTY ? stdout.columns || undefined : undefined,
     env,
     now: Date.now,
   };
@@ -28,7 +29,9 @@ async function ask(question: string): Promise<string | undefined> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
   try {
-    return await Promise.race([lines.question(question), closed]);
+    const answer = await Promise.race([lines.question(question), closed]);
+    if (answer === undefined) process.stderr.write('\n');
+    return answer;
   } finally {
     lines.close();
   }

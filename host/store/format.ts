@@ -60,7 +60,7 @@ export async function lockStore(disk: Disk, dir: string): Promise<{ release(): v
       'the data directory is in use',
       dir,
       who,
-      'One host per data directory: stop that one (`kraken engine stop`), or give this one its own with --data',
+      'One host per data directory: stop that one (`kraken engine stop`), or give this one its own with --data-dir',
     );
   }
   try {

@@ -65,6 +65,9 @@ const watch: Case[1] = {
     'state/watch': [
       changed({ changes }),
       changed({ nodes: [{ id: id(7), name: 'kr7' }] }),
+      changed({ nodes: [{ id: id(7), name: 'kr7' }] }),
+      changed({ changes: [{ node: id(7), path: '', view: 'cfg', by: 'core', why: 'it is not in the watched set any more' }] }),
+      changed({ nodes: [{ id: id(7), name: 'kr7' }] }),
       changed({ resync: true, nodes: [], more: true }),
     ],
   },
