@@ -132,7 +132,13 @@ function checkArguments(command: Command, args: readonly string[]): void {
   if (missing !== undefined) throw usage(`${command.words}: ${written(missing)} is missing`, usageOf(command));
   const extra = args[wanted.length];
   if (extra !== undefined && !wanted.some((arg) => arg.includes('...')))
-    throw usage(`${command.words}: ${extra} is one argument too many`, usageOf(command));
+    throw usage(`${command.words}: ${extra} is one argument too many`, `${severalOf(wanted, args)}${usageOf(command)}`);
+}
+
+/** `kr1 kr2` where one set is wanted. */
+function severalOf(wanted: readonly string[], args: readonly string[]): string {
+  const at = wanted.findIndex((arg) => arg.includes('set'));
+  return at === wanted.length - 1 && at >= 0 ? `Several nodes are one set: ${args.slice(at).join(',')}. ` : '';
 }
 
 /** How it is written: SET is needed, [SET] is not, VALUE… are many. */

@@ -2,7 +2,7 @@
 import type { Json, NodeState } from '@kraken-hpc/sdk/wire';
 import { leaves } from '../core/pointer.ts';
 import { withClient } from './client.ts';
-import { table } from './columns.ts';
+import { cut, table } from './columns.ts';
 import { noMatch } from './failure.ts';
 import type { Action, Call } from './io.ts';
 import { viewOf } from './node-list.ts';
@@ -11,6 +11,9 @@ import { printData } from './output.ts';
 import { NONE, pathText, spanText, valueText } from './words.ts';
 
 type Fact = NonNullable<NodeState['facts']>[string];
+
+/** Of a value, unless -o wide: a whole list in one line would push the rest out of sight. */
+const LONGEST = 48;
 
 export const show: Action = async (call) => {
   const view = viewOf(call);
@@ -37,13 +40,14 @@ function text(node: NodeState, view: string, call: Call): string {
   );
 }
 
-function row(path: string, wanted: Json | undefined, fact: Fact | undefined, { style, io }: Call): string[] {
+function row(path: string, wanted: Json | undefined, fact: Fact | undefined, { style, io, format }: Call): string[] {
   const differs = wanted !== undefined && fact !== undefined && JSON.stringify(wanted) !== JSON.stringify(fact.value);
-  const seen = valueText(fact?.value);
+  const short = (value: Json | undefined): string => cut(valueText(value), format === 'wide' ? undefined : LONGEST);
+  const seen = short(fact?.value);
   const age = fact === undefined ? NONE : spanText(io.now() - fact.at);
   return [
     pathText(path),
-    valueText(wanted),
+    short(wanted),
     differs ? style.warn(seen) : seen,
     fact?.by ?? NONE,
     fact?.stale === undefined ? age : `${age}, ${style.warn(`stale for ${spanText(io.now() - fact.stale)}`)}`,

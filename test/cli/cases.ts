@@ -6,6 +6,9 @@ export type Case = readonly [line: string, script?: Omit<Script, 'args'>];
 
 const list = { answers: { 'state/read': LISTED } };
 const whole = { answers: { 'state/read': WHOLE } };
+const long = {
+  answers: { 'state/read': { revision: 1, nodes: [{ id: id(1), name: 'kr1', cfg: { labels: { note: 'word '.repeat(20) } }, facts: {} }] } },
+};
 const none = { answers: { 'state/read': { nodes: [], revision: 1 } } };
 const applied = { answers: { 'node/apply': { revision: 10, created: 1, changed: 2, unchanged: 3 } } };
 const plan = {
@@ -107,6 +110,8 @@ export const CASES: readonly Case[] = [
   ['node list -f ..'],
   ['node get kr1', whole],
   ['node info kr1 -t dsc', whole],
+  ['node get kr1', long],
+  ['node get kr1 -o wide', long],
   ['node get kr1 -o yaml', whole],
   ['node get kr1 -o json', whole],
   ['node get kr1 -o yaml -t dsc', whole],
@@ -302,6 +307,8 @@ export const CASES: readonly Case[] = [
   ['xyzzy'],
   ['node get'],
   ['node get kr1 kr2'],
+  ['node list kr1 kr2 kr3'],
+  ['node power on kr1 kr2'],
   ['node list --outptu json'],
   ['node list -x'],
   ['node list --output'],
