@@ -5,6 +5,7 @@
 import type { Node } from './node.ts';
 import type { Millis, NodeId } from './record.ts';
 import type { Settings } from './settings.ts';
+import { domainText } from './words.ts';
 import type { World } from './world.ts';
 
 export interface Brake {
@@ -81,7 +82,7 @@ export function noteLost(w: World, node: Node): void {
     w.brakesChanged = true;
     w.log(
       'error',
-      `mass failure: ${together.length} of ${domain.size} nodes of ${domain.name} were lost within ${w.settings.brakeWindow / 1000} s; ` +
+      `mass failure: ${together.length} of ${domain.size} nodes of ${domainText(w, domain.name)} were lost within ${w.settings.brakeWindow / 1000} s; ` +
         'none of them is repaired until half of them are back, or: kraken node retry --disruptive SET',
     );
   }
@@ -115,7 +116,7 @@ function liftBrake(w: World, domain: Domain): void {
   w.brakesChanged = true;
   if (brake.back * 2 < brake.lost.size) return;
   domain.brake = undefined;
-  w.log('info', `mass failure of ${domain.name} is over: ${brake.back} of ${brake.lost.size} nodes are back`);
+  w.log('info', `mass failure of ${domainText(w, domain.name)} is over: ${brake.back} of ${brake.lost.size} nodes are back`);
   for (const id of brake.lost) {
     const other = w.nodes.get(id);
     if (!other) continue;
@@ -159,6 +160,6 @@ function sayPowerLoss(w: World, domain: Domain, count: number): void {
   const then = afterPowerLoss === 'wait' ? 'they stay off until: kraken node power on SET' : 'they are switched on by the limits';
   w.log(
     'error',
-    `power loss: ${count} of ${domain.size} nodes of ${domain.name} were found switched off within ${brakeWindow / 1000} s; ${then}`,
+    `power loss: ${count} of ${domain.size} nodes of ${domainText(w, domain.name)} were found switched off within ${brakeWindow / 1000} s; ${then}`,
   );
 }

@@ -78,16 +78,11 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
 
 /** Goals that cannot be reached, and values that no service knows how to reach. */
 function blockersOf(w: World, node: Node, blocked: Blocked | undefined): string[] {
-  const texts = (blocked?.reasons ?? []).map((reason) => blockerText(w, reason));
-  for (const declared of w.variables) {
-    const wanted = get(node.cfg, declared.path);
-    if (wanted === undefined || wanted === declared.unknown || declared.means || declared.values === undefined) continue;
-    if (w.graph.variable(declared.path)?.isMutable || node.seen(declared.path) === wanted || declared.path.startsWith('/services/'))
-      continue;
+  const texts = (blocked?.reasons ?? []).map((reason) => blockerText(w, reason, node));
+  for (const path of w.unledNow(node))
     texts.push(
-      `${declared.path.slice(1)}: ${String(wanted)} is wanted, but no service that is running can lead there (is its plugin installed and started?)`,
+      `${path.slice(1)}: ${String(get(node.cfg, path))} is wanted, but no service that is running can lead there (is its plugin installed and started?)`,
     );
-  }
   if (texts.length > 0)
     for (const [name, broken] of w.broken) texts.push(`service ${name} is ${broken.state}: ${broken.why ?? 'see kraken service logs'}`);
   return texts;
@@ -102,19 +97,7 @@ function gapsOf(w: World, node: Node, plan: Plan): Gap[] {
     const moot = plan.moot.includes(variable.index);
     gaps.push(gapOf(variable.path, String(variable.value(wanted)), node.facts.get(variable.path), markOf(node, variable.path), moot));
   }
-  for (const declared of w.variables) {
-    const wanted = get(node.cfg, declared.path);
-    if (
-      wanted === undefined ||
-      wanted === declared.unknown ||
-      w.graph.variable(declared.path)?.isMutable ||
-      declared.means ||
-      !declared.values
-    )
-      continue;
-    if (node.seen(declared.path) !== wanted)
-      gaps.push(gapOf(declared.path, String(wanted), node.facts.get(declared.path), markOf(node, declared.path), false));
-  }
+  for (const path of w.unledNow(node)) gaps.push(gapOf(path, String(get(node.cfg, path)), node.facts.get(path), markOf(node, path), false));
   return gaps;
 }
 
@@ -167,13 +150,18 @@ function summarise(
   const power = node.seen(PHYS) ?? 'not known';
   const running = steps.find((step) => step.state === 'running');
   if (running)
-    return `${name} is on its way: ${running.mutation} (${running.text}) for ${ago(w, running.since)}, at most ${seconds(Math.max(0, (running.deadline ?? w.now) - w.now))} more.`;
+    return `${name} is on its way: ${named(running)} for ${ago(w, running.since)}, at most ${seconds(Math.max(0, (running.deadline ?? w.now) - w.now))} more.`;
   const first = reasons[0];
-  if (first && steps.length > 0) return `${name} waits before ${steps[0]?.mutation} (${steps[0]?.text}): ${first.text}.`;
-  if (blockers.length > 0) return `${name} cannot get where it should be: ${blockers[0]}.`;
-  if (steps.length > 0) return `${name} is about to run ${steps[0]?.mutation} (${steps[0]?.text}).`;
+  if (first && steps[0]) return `${name} waits before ${named(steps[0])}: ${first.text}.`;
+  if (blockers.length > 0) return `${name} cannot get where it should be: ${blockers.slice(0, 2).join('; ')}.`;
+  if (steps[0]) return `${name} is about to go on with ${named(steps[0])}.`;
   const open = gaps.filter((gap) => gap.moot === undefined);
   const note = first ? ` But ${first.text}.` : '';
   if (open.length > 0) return `${name} waits to be observed: ${open.map((gap) => gap.path.slice(1)).join(', ')}.${note}`;
   return `${name} is where it should be (power: ${String(power)}) for ${ago(w, node.walkSince)}.${note}`;
+}
+
+/** `ipmi/powerOn (physState POWER_OFF → POWER_ON)`; an ask needs no more than its words. */
+function named({ mutation, text }: StepText): string {
+  return mutation.includes('/ask:') ? text : `${mutation} (${text})`;
 }

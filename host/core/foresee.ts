@@ -83,7 +83,10 @@ function report(w: World, foreseen: readonly Foreseen[]): PlanReport {
   const cycles: [number, number] = [0, 0];
   for (const [plan, nodes] of byPlan) {
     if (plan.kind === 'blocked')
-      unreachable.push({ nodes: nodes.map((one) => one.id), reasons: plan.reasons.map((reason) => blockerText(w, reason)) });
+      unreachable.push({
+        nodes: nodes.map((one) => one.id),
+        reasons: plan.reasons.map((reason) => blockerText(w, reason, nodes[0]?.node)),
+      });
     else if (plan.steps.length === 0) atGoal += nodes.length;
     else {
       const group = groupOf(w, plan, nodes);
@@ -103,7 +106,7 @@ function groupOf(w: World, plan: Steps, nodes: readonly Foreseen[]): PlanGroup {
     const steps =
       branch.plan.kind === 'plan'
         ? branch.plan.steps.map(({ mutation }) => mutation.id)
-        : branch.plan.reasons.map((reason) => blockerText(w, reason));
+        : branch.plan.reasons.map((reason) => blockerText(w, reason, nodes[0]?.node));
     return { answer, steps };
   });
   return {

@@ -172,7 +172,7 @@ function limited(full: Full): Hindrance {
     kind: 'limit',
     since: full.since,
     about: full.rule,
-    text: `limit ${full.rule}${value} is full, ${full.ahead} before it`,
+    text: `the limit ${full.rule}${value} is full, and ${full.ahead === 0 ? 'it is the next' : `${full.ahead} wait before it`}`,
     ...(full.until === undefined ? {} : { until: full.until }),
   };
 }

@@ -96,6 +96,8 @@ export interface Book {
 
 export type Walk = 'atGoal' | 'running' | 'waiting' | 'backingOff' | 'stuck' | 'held' | 'unreachable';
 
+const NONE: readonly Path[] = [];
+
 /** One node of the world, changed in place. */
 export class Node {
   readonly id: NodeId;
@@ -109,6 +111,8 @@ export class Node {
   /** Codes by graph variable: what is seen, what is wanted. */
   view = new Uint16Array(0);
   goal = new Uint16Array(0);
+  /** Wanted values that no service which is there can lead to: their paths. */
+  unled: readonly Path[] = NONE;
   cls: NodeClass | undefined;
 
   /** Steps in flight; most nodes have none, few have more than one. */

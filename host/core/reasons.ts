@@ -2,7 +2,7 @@
 import type { Reason, ReasonKind } from './answers.ts';
 import { graceEnd, type Hindrance } from './guard.ts';
 import type { Node } from './node.ts';
-import { ago, seconds } from './words.ts';
+import { ago, domainText, seconds } from './words.ts';
 import type { World } from './world.ts';
 
 interface Words {
@@ -18,7 +18,7 @@ export function reasonOf(w: World, node: Node, hindrance: Hindrance): Reason {
 
 function words(w: World, node: Node, { kind, about, text, until, since }: Hindrance): Words {
   const name = node.name || node.id;
-  const left = until === undefined ? '' : seconds(Math.max(0, until - w.now));
+  const left = until === undefined ? '' : until - w.now < 1000 ? 'less than 1 s' : seconds(until - w.now);
   switch (kind) {
     case 'frozen':
       return {
@@ -28,7 +28,7 @@ function words(w: World, node: Node, { kind, about, text, until, since }: Hindra
       };
     case 'held': {
       const { hold } = node.book;
-      const ends = hold?.until === undefined ? 'without an end' : `for another ${left}`;
+      const ends = hold?.until === undefined ? 'until it is released' : `for another ${left}`;
       return {
         text: `held by ${hold?.by} ${ends}: ${hold?.why}`,
         todo: 'Release it when it may be touched again.',
@@ -57,20 +57,24 @@ function words(w: World, node: Node, { kind, about, text, until, since }: Hindra
         command: `kraken service start ${about}`,
       };
     case 'context':
-      return {
-        text: `${text ?? 'another host does this'}${parentWords(w, node)}`,
-        todo: 'See that the host is up and connected; it goes on by itself then.',
-      };
+      return contextWords(w, node, text);
     default:
       return protectionWords(w, node, kind, name, left, about, text);
   }
 }
 
-function parentWords(w: World, node: Node): string {
+/** A step of another host: its parent's, or the node's own. */
+function contextWords(w: World, node: Node, text = 'another host does this'): Words {
+  const todo = 'See that the host is up and connected; it goes on by itself then.';
   const parent = node.parent === undefined ? undefined : w.nodes.get(node.parent);
-  if (!parent || parent.id === w.self) return '';
+  if (!parent || parent.id === w.self) return { text, todo };
   const state = parent.seen('/runState') ?? 'UNKNOWN';
-  return state === 'SYNC' ? ` (its parent is ${parent.name})` : ` (its parent ${parent.name} is not in sync: runState ${String(state)})`;
+  if (state === 'SYNC') return { text: `${text} (its parent is ${parent.name})`, todo };
+  return {
+    text: `${text}, and its parent ${parent.name} is not in sync (runState ${String(state)})`,
+    todo: 'Bring its parent into sync; it goes on by itself then.',
+    command: `kraken node explain ${parent.name}`,
+  };
 }
 
 /** What keeps a silent node from being disturbed. */
@@ -111,7 +115,7 @@ function protectionWords(
       };
     case 'massFailure':
       return {
-        text: `mass failure: it was lost together with others of ${about}; the fault is more likely the network's or ours`,
+        text: `mass failure: it was lost together with others of ${domainText(w, about ?? '')}; the fault is more likely the network's or ours`,
         todo: 'Look at the network first. It is lifted when half of them are back, or by hand.',
         command: retry,
       };

@@ -50,7 +50,11 @@ export function waiting(w: World, only?: ReadonlySet<NodeId>): WaitingGroup[] {
     if (only && !only.has(node.id)) continue;
     const found = personReason(w, node);
     if (!found) continue;
-    const group = groups.get(found.kind) ?? { nodes: [], longest: 0, command: found.command ?? 'kraken node explain SET' };
+    const group = groups.get(found.kind) ?? {
+      nodes: [],
+      longest: 0,
+      command: found.command ?? `kraken node explain ${node.name || node.id}`,
+    };
     group.nodes.push(node);
     group.longest = Math.max(group.longest, w.now - found.since);
     groups.set(found.kind, group);
@@ -70,7 +74,7 @@ export function waiting(w: World, only?: ReadonlySet<NodeId>): WaitingGroup[] {
 }
 
 function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'command'> | undefined {
-  if (node.walk === 'atGoal' && !node.conflict && node.unreachable?.kind !== 'login') return undefined;
+  if (node.walk === 'atGoal' && !node.conflict && !node.unreachable) return undefined;
   const { plan, blocked } = pursue(w, node);
   const found = reasonsOf(w, node, plan).find(
     (reason) =>
@@ -79,7 +83,9 @@ function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'co
       ((reason.kind !== 'busy' && reason.kind !== 'unreachableBmc') || w.now - reason.since > HOUR),
   );
   if (found) return found;
-  return blocked ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${node.name || node.id}` } : undefined;
+  return blocked || node.walk === 'unreachable'
+    ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${node.name || node.id}` }
+    : undefined;
 }
 
 export function status(w: World): EngineStatus {

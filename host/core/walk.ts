@@ -19,7 +19,7 @@ export function advance(w: World, node: Node): void {
   if (plan.kind === 'blocked' || plan.steps.length === 0) {
     for (const flight of [...node.flights]) interrupt(w, node, flight, 'it is not on the way any more');
     leaveQueue(w, node);
-    if (blocked) setWalk(w, node, 'unreachable');
+    if (blocked || w.unledNow(node).length > 0) setWalk(w, node, 'unreachable');
     else arrive(w, node);
     return;
   }

@@ -1,5 +1,7 @@
 import type { Mutation } from './declaration.ts';
+import type { Node } from './node.ts';
 import type { Blocker } from './planner/plan.ts';
+import { get } from './pointer.ts';
 import type { Millis } from './record.ts';
 import type { World } from './world.ts';
 
@@ -14,25 +16,37 @@ export function ago(w: World, time: Millis | undefined): string {
   return time === undefined ? 'an unknown time' : seconds(Math.max(0, w.now - time));
 }
 
-/** `physState POWER_OFF → POWER_ON` */
+/** `physState POWER_OFF → POWER_ON`; a derived ask is named for what it is. */
 export function stepText(mutation: Mutation): string {
-  return Object.entries(mutation.mutates)
-    .map(([path, [from, to]]) => `${path.slice(1)} ${String(from)} → ${String(to)}`)
-    .join(', ');
+  const changes = Object.entries(mutation.mutates);
+  if (mutation.name.startsWith('ask:')) return `asking for ${changes.map(([path]) => path.slice(1)).join(', ')}`;
+  return changes.map(([path, [from, to]]) => `${path.slice(1)} ${String(from)} → ${String(to)}`).join(', ');
 }
 
-/** What blocks a goal, as a sentence. */
-export function blockerText(w: World, blocker: Blocker): string {
+/** A failure domain as people name it. */
+export function domainText(w: World, domain: string): string {
+  if (domain === 'all children') return "this host's children";
+  const parent = /^parent=(.*)$/.exec(domain)?.[1];
+  return parent === undefined ? domain : `the children of ${w.nodes.get(parent)?.name || parent}`;
+}
+
+/** What blocks a goal, as a sentence; with a node, its own values where the graph has no name for them. */
+export function blockerText(w: World, blocker: Blocker, node?: Node): string {
   const path = (variable: number): string => w.graph.variables[variable]?.path.slice(1) ?? '?';
-  const value = (variable: number, code: number): string => String(w.graph.variables[variable]?.value(code) ?? 'unknown');
+  const value = (variable: number, code: number): string => {
+    if (code === 0) return 'not known';
+    const known = w.graph.variables[variable];
+    const own = node && known && (node.seen(known.path) ?? get(node.cfg, known.path));
+    return String(known?.value(code) ?? own ?? 'something else');
+  };
   const goal = path(blocker.goal);
   switch (blocker.kind) {
     case 'noMutationTo':
       return `${goal}: no mutation of a service that serves this node leads ${path(blocker.variable)} to ${value(blocker.variable, blocker.code)}`;
     case 'requires':
-      return `${goal}: ${blocker.mutation.id} requires ${path(blocker.variable)} ${value(blocker.variable, blocker.wanted)}, but it is ${value(blocker.variable, blocker.seen)}, and nothing can change that`;
+      return `${goal}: ${blocker.mutation.id} requires that ${path(blocker.variable)} is ${value(blocker.variable, blocker.wanted)}, but it is ${value(blocker.variable, blocker.seen)}, and nothing can change that`;
     case 'excluded':
-      return `${goal}: ${blocker.mutation.id} is excluded by ${path(blocker.variable)} ${value(blocker.variable, blocker.code)}, and nothing can change that`;
+      return `${goal}: ${blocker.mutation.id} must not run while ${path(blocker.variable)} is ${value(blocker.variable, blocker.code)}, and nothing can change that`;
     case 'together':
       return `${goal}: it cannot be had together with ${blocker.with.map(path).join(', ')}`;
     case 'tooLarge':

@@ -264,9 +264,21 @@ export class World extends TurnBook {
       node.view[variable.index] = this.readCode(node, variable);
       node.goal[variable.index] = this.goalCode(node, variable);
     }
+    node.unled = this.variables.filter((declared) => this.#isUnled(node, declared)).map((declared) => declared.path);
     node.cls = undefined;
     joinDomains(this, node);
     this.dirty.add(node);
+  }
+
+  #isUnled(node: Node, { path, values, unknown, means }: Variable): boolean {
+    if (means || values === undefined || path.startsWith('/services/') || this.graph.variable(path)?.isMutable) return false;
+    const wanted = get(node.cfg, path);
+    return wanted !== undefined && wanted !== unknown;
+  }
+
+  /** Wanted values that are not there, and to which no service can lead. */
+  unledNow(node: Node): readonly Path[] {
+    return node.unled.length === 0 ? node.unled : node.unled.filter((path) => node.seen(path) !== get(node.cfg, path));
   }
 
   /** Runs a poller for this node at the end of the turn. */
