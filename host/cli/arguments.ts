@@ -52,14 +52,21 @@ export function familyOf(word: string): readonly Command[] {
 
 /** Throws a Failure that says what is wrong and how it is written. */
 export function parseArguments(command: Command, rest: readonly string[]): Parsed {
+  const shape = [...GLOBAL_OPTIONS, ...command.options].map(([option]) => shapeOf(option));
+  const end = rest.indexOf('--');
+  const words = end < 0 ? rest : rest.slice(0, end);
+  for (const word of words) {
+    const named = /^--([a-z-]+)=/.exec(word)?.[1];
+    const one = named && shape.find(({ names, takesValue }) => !takesValue && names.includes(camel(named)));
+    if (one) throw usage(`${nameOf(one.written)} takes no value`, usageOf(command));
+  }
   const cli = cac('kraken');
   for (const [option, meaning] of GLOBAL_OPTIONS) cli.option(option, meaning);
   const known = cli.command(`${command.words} ${command.args}`, command.summary);
   for (const [option, meaning] of command.options) known.option(option, meaning);
-  const { args: given, options } = cli.parse(['', '', command.words, ...rest.map(guard)], { run: false });
-  const args = [...given, ...((options['--'] as string[] | undefined) ?? [])].map(bare);
+  const { args: given, options } = cli.parse(['', '', command.words, ...words.map(guard)], { run: false });
+  const args = [...given.map(bare), ...(end < 0 ? [] : rest.slice(end + 1))];
   const flags: Record<string, string | true | undefined> = {};
-  const shape = [...GLOBAL_OPTIONS, ...command.options].map(([option]) => shapeOf(option));
   for (const [name, value] of Object.entries(options)) {
     if (name === '--') continue;
     const one = shape.find(({ names }) => names.includes(name));
@@ -71,7 +78,6 @@ export function parseArguments(command: Command, rest: readonly string[]): Parse
 }
 
 function guard(token: string): string {
-  if (token === '--') return token;
   if (token === '-' || !token.startsWith('-')) return GUARD + token;
   const equals = token.indexOf('=');
   return equals < 0 ? token : `${token.slice(0, equals + 1)}${GUARD}${token.slice(equals + 1)}`;
@@ -103,10 +109,7 @@ function camel(name: string): string {
 function flagValue(command: Command, { written, takesValue }: Shape, value: unknown): string | true | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) throw usage(`${nameOf(written)} is given ${value.length} times`, usageOf(command));
-  if (!takesValue) {
-    if (value === true || value === false) return value || undefined;
-    throw usage(`${nameOf(written)} takes no value`, usageOf(command));
-  }
+  if (!takesValue) return value === true || undefined;
   if (typeof value !== 'string' || bare(value) === '') throw usage(`${nameOf(written)} needs a value`, usageOf(command));
   return bare(value);
 }

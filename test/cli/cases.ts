@@ -314,6 +314,8 @@ export const CASES: readonly Case[] = [
   ['node list --output'],
   ['node list -o json -o yaml'],
   ['node delete kr1 --yes=maybe'],
+  ['node apply - --dry-run=no'],
+  ['node set kr1 -- --a=b'],
   ['service restart'],
   ['sme melt'],
   ['node power on'],
