@@ -46,9 +46,9 @@ export class Session {
   readonly #host: PeerHost;
   readonly #redaction = new Redaction();
   readonly #reportable: Reportable;
-  readonly #stopping = new AbortController();
   readonly #life = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  /** Each with its own way to be given up: one signal for all would warn of a leak at the eleventh listener. */
+  readonly #running = new Map<Promise<unknown>, AbortController>();
   #state: State = 'new';
   #service = '';
   #config: Readonly<Record<string, unknown>> = {};
@@ -190,9 +190,10 @@ export class Session {
     call: CallContext,
   ): Promise<Outcome> {
     await this.#ready();
-    const job = { name, nodes: nodes as unknown as Job['nodes'], deadline, handler, call, stopping: this.#stopping.signal };
+    const stopping = new AbortController();
+    const job = { name, nodes: nodes as unknown as Job['nodes'], deadline, handler, call, stopping: stopping.signal };
     const running = runBatch(job, this.#tools());
-    this.#running.add(running);
+    this.#running.set(running, stopping);
     try {
       return await running;
     } finally {
@@ -247,8 +248,10 @@ export class Session {
   async #end(grace: number): Promise<void> {
     this.#state = 'stopping';
     this.#life.abort(new Error('the module is stopping'));
-    const giveUp = setTimeout(() => this.#stopping.abort(rpcError('Cancelled', 'the module is stopping')), grace * TASKS_SHARE);
-    await Promise.allSettled(this.#running);
+    const giveUp = setTimeout(() => {
+      for (const task of this.#running.values()) task.abort(rpcError('Cancelled', 'the module is stopping'));
+    }, grace * TASKS_SHARE);
+    await Promise.allSettled(this.#running.keys());
     clearTimeout(giveUp);
     try {
       await this.#module.definition.stop?.();
