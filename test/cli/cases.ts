@@ -315,7 +315,7 @@ export const CASES: readonly Case[] = [
   ['node list -o json -o yaml'],
   ['node delete kr1 --yes=maybe'],
   ['node apply - --dry-run=no'],
-  ['node set kr1 -- --a=b'],
+  ['node set kr1 -- --a=b', orders],
   ['service restart'],
   ['sme melt'],
   ['node power on'],
