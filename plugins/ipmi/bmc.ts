@@ -28,6 +28,8 @@ const REST_LOGIN = 60_000;
 export class Bmc {
   readonly name: string;
   readonly #target: Target;
+  /** It is found out whether its trouble is over. */
+  #isTrying = false;
   readonly #around: Surroundings;
   #session: Session | undefined;
   /** The end of the last conversation. */
@@ -43,13 +45,21 @@ export class Bmc {
   }
 
   /**
-   * A conversation. `patient`: a sweep, which can wait while the BMC is left alone; a command is always tried.
-   * Rejects with Unreachable, LoginRefused, Busy, or what else the BMC said.
+   * A conversation. `patient`: a sweep, which is told at once what is known of a BMC in trouble; whether that is over is found out behind
+   * its back, for the next sweep. A command is always tried. Rejects with Unreachable, LoginRefused, Busy, or what else the BMC said.
    */
   ask<T>(talk: (session: Session, name: string) => Promise<T>, patient: boolean): Promise<T> {
-    const turn = this.#last.then(() => this.#ask(talk, patient));
-    this.#last = turn.catch(() => {});
-    return turn;
+    const rest = patient ? this.#rest : undefined;
+    if (rest === undefined) return this.#inTurn(talk);
+    if (performance.now() >= rest.until && !this.#isTrying) {
+      this.#isTrying = true;
+      this.#inTurn(talk)
+        .catch(() => {})
+        .finally(() => {
+          this.#isTrying = false;
+        });
+    }
+    return Promise.reject(rest.why);
   }
 
   async close(): Promise<void> {
@@ -57,8 +67,13 @@ export class Bmc {
     this.#session = undefined;
   }
 
-  async #ask<T>(talk: (session: Session, name: string) => Promise<T>, patient: boolean): Promise<T> {
-    if (patient && this.#rest !== undefined && performance.now() < this.#rest.until) throw this.#rest.why;
+  #inTurn<T>(talk: (session: Session, name: string) => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => this.#ask(talk));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #ask<T>(talk: (session: Session, name: string) => Promise<T>): Promise<T> {
     const pass = await this.#around.gate.enter();
     try {
       const answer = await this.#talk(talk, pass.leave);

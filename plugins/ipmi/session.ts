@@ -166,7 +166,10 @@ export class Session {
           if (index === 0) this.onSilence();
           send(index + 1);
         }, wait);
-        transport.send(packet(), endpoint).catch(reject);
+        transport.send(packet(), endpoint).catch((error: unknown) => {
+          clearTimeout(timer);
+          reject(error);
+        });
       };
       send(0);
     });

@@ -20,6 +20,7 @@ const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 export class Transport {
   readonly #sockets = new Map<4 | 6, Promise<Socket>>();
+  #isClosed = false;
   readonly #listeners = new Map<number, { readonly from: Endpoint; readonly listener: Listener }>();
 
   /** The session's id at our end, of which nobody else has the same; what is sent to it from this endpoint goes to the listener. */
@@ -35,13 +36,16 @@ export class Transport {
     this.#listeners.delete(id);
   }
 
-  /** What cannot be sent is lost, as any datagram may be. */
+  /** What cannot be sent is lost, as any datagram may be. Rejects once it is closed. */
   async send(bytes: Buffer, { address, port }: Endpoint): Promise<void> {
+    if (this.#isClosed) throw new Error('the module is stopping');
     const socket = await this.#socket(isIP(address) === 6 ? 6 : 4);
+    if (this.#isClosed) throw new Error('the module is stopping');
     await new Promise<void>((resolve) => socket.send(bytes, port, address, () => resolve()));
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const sockets = await Promise.all(this.#sockets.values());
     this.#sockets.clear();
     for (const socket of sockets) socket.close();
