@@ -44,7 +44,7 @@ export type Part = (typeof PARTS)[number];
 type Span = readonly number[];
 
 /** Milliseconds, from and to; each node draws its own. */
-export const LATENCIES = {
+const LATENCIES = {
   /** An answer of a BMC. */
   bmcMs: [5, 25],
   /** Until a BMC that does not answer is given up. */
