@@ -1,4 +1,6 @@
 /** Steps in flight: sent in batches, settled node by node by what is observed, failed at their deadline. */
+
+import type { Run } from './calls.ts';
 import type { Mutation } from './declaration.ts';
 import type { Failed, Failure, Observed } from './event.ts';
 import { CODES, failureKind } from './failures.ts';
@@ -8,7 +10,7 @@ import { end, failed, succeeded } from './outcome.ts';
 import { stands } from './situation.ts';
 import { taskNode } from './task.ts';
 import { seconds } from './words.ts';
-import type { Run, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Puts a step into this turn's call of its kind: one call for all nodes that take the same step now. */
 export function launch(w: World, node: Node, mutation: Mutation, service: string): void {

@@ -1,4 +1,6 @@
 /** The host drives the pollers: by their period, and at once where a step, an ask or a doubt needs an answer now. */
+
+import type { Poll } from './calls.ts';
 import type { NodeClass } from './classes.ts';
 import type { Poller } from './declaration.ts';
 import type { Failed, Failure, Observed } from './event.ts';
@@ -10,7 +12,7 @@ import { covers } from './pointer.ts';
 import { reached, unreachable } from './reach.ts';
 import { classOf, PHYS } from './situation.ts';
 import { taskNode } from './task.ts';
-import type { Poll, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Starts the periods of a service's pollers, the first one soon. */
 export function schedulePollers(w: World, service: string): void {

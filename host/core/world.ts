@@ -4,6 +4,7 @@
  */
 
 import { type Domain, joinDomains } from './brake.ts';
+import type { Batch, Poll, Run } from './calls.ts';
 import type { NodeClass } from './classes.ts';
 import type { Contradiction } from './contradictions.ts';
 import type { Json, Path, ServiceDeclaration, Variable } from './declaration.ts';
@@ -16,7 +17,7 @@ import type { Node } from './node.ts';
 import { matches, type NodeSet } from './nodeset.ts';
 import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
-import type { Change, Fact, Millis, NodeId, Revision } from './record.ts';
+import type { Change, Fact, Millis, NodeId } from './record.ts';
 import type { Settings } from './settings.ts';
 import { pathsOf } from './task.ts';
 import { Timers } from './timers.ts';
@@ -29,38 +30,6 @@ export interface Service {
   state: ServiceState;
   since: Millis;
   why: string | undefined;
-}
-
-/** A call to a module: one mutation, many nodes. */
-export interface Run {
-  readonly id: number;
-  readonly mutation: string;
-  readonly service: string;
-  readonly deadline: Millis;
-  readonly sentAt: Millis;
-  /** Nodes whose to-values have not been seen yet. */
-  readonly waiting: Set<NodeId>;
-  repolls: number;
-  answered: boolean;
-}
-
-export interface Poll {
-  readonly id: number;
-  readonly poller: string;
-  readonly service: string;
-  readonly askedAt: Millis;
-  readonly rev: Revision;
-  readonly nodes: ReadonlySet<NodeId>;
-  /** One of the poller's own period, of which only one is under way. */
-  readonly sweep: boolean;
-}
-
-/** A call that is being put together in this turn. */
-export interface Batch {
-  readonly run: Run;
-  readonly name: string;
-  readonly nodes: Node[];
-  readonly afterDurable: boolean;
 }
 
 export interface Frozen {

@@ -19,7 +19,7 @@ export type FrameKind = (typeof KINDS)[number];
 
 export const FRAME_HEADER = 32;
 /** The longest text: a turn of 64 MiB, and room for a record made of such turns. */
-export const LONGEST_TEXT = 256 * 1024 * 1024;
+const LONGEST_TEXT = 256 * 1024 * 1024;
 
 const MAGIC = Buffer.from([0xf5, 0x4b, 0x72, 0xf6]);
 const WINDOW = 256 * 1024;

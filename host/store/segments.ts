@@ -135,7 +135,7 @@ export async function startJournal(
 }
 
 /** The turns after `included`, up to `last`, parsed as they are asked for. */
-export function* turnsOf(disk: Disk, segments: readonly Segment[], included: number, last: number): Generator<Turn> {
+function* turnsOf(disk: Disk, segments: readonly Segment[], included: number, last: number): Generator<Turn> {
   for (const [index, segment] of segments.entries()) {
     if ((segments[index + 1]?.first ?? Number.POSITIVE_INFINITY) <= included + 1) continue;
     for (const frame of framesOf(disk, segment.path)) {
