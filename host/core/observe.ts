@@ -12,6 +12,7 @@ import type { Millis, Revision } from './record.ts';
 import { spendPowerOffs } from './request.ts';
 import { endSession, hear } from './session.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
+import { isPowerOff } from './steps.ts';
 import type { World } from './world.ts';
 
 /** When and at which revision the question was asked that this answers. */
@@ -157,12 +158,20 @@ function seenOff(w: World, node: Node): void {
   if (lost) noteExplained(w, node);
   spendPowerOffs(w, node);
   if (power === 'off') return;
-  if (power === 'on' && !offByUs) noteFoundOff(w, node);
+  if (power === 'on' && !offByUs && !isBeingSwitchedOff(w, node)) noteFoundOff(w, node);
   w.book(node, 'power', 'off');
   if (node.seen(BUSY) !== undefined && node.seen(BUSY) !== 'FREE')
     w.setFact(node, BUSY, 'FREE', 'core', { why: 'the node is switched off' });
   else if (node.seen(BUSY) === undefined) w.setFact(node, BUSY, 'FREE', 'core');
   node.conflict = undefined;
+}
+
+/** A power-off of ours is in flight, or was when its module or this host restarted. */
+function isBeingSwitchedOff(w: World, node: Node): boolean {
+  return node.flights.some((flight) => {
+    const mutation = w.graph.mutation(flight.mutation);
+    return mutation !== undefined && isPowerOff(mutation);
+  });
 }
 
 function seenSync(w: World, node: Node): void {
