@@ -132,7 +132,10 @@ function commit(
   node.parent = typeof doc['parentId'] === 'string' ? doc['parentId'] : undefined;
   node.walkSince = w.now;
   w.add(node);
-  if (id === w.self) w.observeSelf();
+  if (id === w.self) {
+    w.keep('self', id);
+    w.observeSelf();
+  }
   return 'created';
 }
 
