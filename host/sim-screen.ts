@@ -8,7 +8,9 @@ export interface SimNode {
   readonly run: string;
   readonly images: string;
   readonly fault: string;
-  readonly explanation: Explanation;
+  readonly walk: WalkState;
+  /** What it does or waits for; worked out only where it is shown. */
+  readonly explain: () => Explanation;
 }
 
 export interface SimScene {
@@ -60,7 +62,7 @@ const WALK_WORDS: Readonly<Record<WalkState, string>> = {
 /** The whole screen. `colour` only on a terminal; `width` in columns. */
 export function simScreen(scene: SimScene, width: number, colour: boolean): string[] {
   const paint = (text: string, key: string): string => (colour && COLOURS[key] ? `\u001b[${COLOURS[key]}m${text}\u001b[0m` : text);
-  const done = scene.nodes.filter((node) => node.explanation.walk === 'atGoal').length;
+  const done = scene.nodes.filter((node) => node.walk === 'atGoal').length;
   const lines = [
     `Kraken, a simulated cluster of ${scene.nodes.length} nodes: ${done} at goal after ${(scene.elapsed / 1000).toFixed(0)} s${scene.reached === undefined ? '' : ` (first time all: ${(scene.reached / 1000).toFixed(1)} s)`}`,
     `power actions: ${scene.powerOns} on, ${scene.powerOffs} off · module sim: ${scene.service.state}, pid ${scene.service.pid ?? '–'}, ${scene.service.restarts} restarts`,
@@ -76,10 +78,10 @@ function rows(scene: SimScene, width: number, paint: (text: string, key: string)
   return [
     head,
     ...scene.nodes.map((node) => {
-      const { walk } = node.explanation;
+      const { walk } = node;
       const cell = (text: string, columns: number): string => paint(text.padEnd(columns), text);
       const fault = node.fault && node.fault !== 'none' ? `[${node.fault}] ` : '';
-      const what = walk === 'atGoal' ? fault : `${fault}${whatNow(node.explanation)}`;
+      const what = walk === 'atGoal' ? fault : `${fault}${whatNow(node.explain())}`;
       const left = Math.max(10, width - 58);
       return `${node.name.padEnd(8)}${cell(node.power, 13)}${cell(node.boot, 6)}${cell(node.run, 9)}${cell(node.images, 9)}${paint(WALK_WORDS[walk].padEnd(13), walk)}${what.slice(0, left)}`;
     }),
@@ -95,8 +97,8 @@ function whatNow({ plan, reasons, summary }: Explanation): string {
 
 function counts(scene: SimScene, paint: (text: string, key: string) => string): string[] {
   const table = new Map<string, number>();
-  for (const { power, run, images, explanation } of scene.nodes) {
-    const key = [power, run, images, explanation.walk].join(' ');
+  for (const { power, run, images, walk } of scene.nodes) {
+    const key = [power, run, images, walk].join(' ');
     table.set(key, (table.get(key) ?? 0) + 1);
   }
   const sorted = [...table].sort((a, b) => b[1] - a[1]);

@@ -38,7 +38,12 @@ export async function runSim(options: SimOptions): Promise<void> {
   const host = await startHost({
     dataDir,
     socket: options.socket,
-    config: { settings: QUICK, services: { sim: { module: 'simulator', config: { seed: options.seed, scale: options.scale } } } },
+    config: {
+      settings: QUICK,
+      services: {
+        sim: { module: 'simulator', config: { seed: options.seed, scale: options.scale }, memoryMiB: 512 + Math.ceil(options.nodes / 50) },
+      },
+    },
     log: (level, message) => {
       if (level !== 'info') lines.push(message);
       if (lines.length > 200) lines.shift();
@@ -132,12 +137,12 @@ class Sim {
         run: seen('/runState'),
         images: seen('/images/state'),
         fault: String(get(node.cfg, '/sim/fault') ?? ''),
-        explanation: port.engine.explain(id, now),
+        walk: node.walk,
+        explain: () => port.engine.explain(id, now),
       });
     }
     const elapsed = performance.now() - this.#started;
-    if (this.#reached === undefined && nodes.length > 0 && nodes.every((node) => node.explanation.walk === 'atGoal'))
-      this.#reached = elapsed;
+    if (this.#reached === undefined && nodes.length > 0 && nodes.every((node) => node.walk === 'atGoal')) this.#reached = elapsed;
     const service = port.services.list().find((one) => one.service === 'sim');
     return {
       nodes,

@@ -1,6 +1,6 @@
 /** Why a node is not where it should be, in plain words, with what to do about it. */
 import type { Explanation, Gap, Reason, StepText } from './answers.ts';
-import { hindrance, limitOf } from './guard.ts';
+import { hindrance, holdOf, limitOf } from './guard.ts';
 import type { Node } from './node.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
@@ -61,6 +61,8 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
       if (hindered) add(reasonOf(w, node, hindered));
     }
   }
+  const held = holdOf(w, node);
+  if (held) add(reasonOf(w, node, held));
   const { unreachable, conflict } = node;
   if (conflict) add(reasonOf(w, node, { kind: 'conflict', since: conflict.since, text: conflict.text }));
   if (unreachable && !reasons.some((reason) => reason.kind === 'login' || reason.kind === 'unreachableBmc')) {
@@ -78,7 +80,7 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
 
 /** Goals that cannot be reached, and values that no service knows how to reach. */
 function blockersOf(w: World, node: Node, blocked: Blocked | undefined): string[] {
-  const texts = (blocked?.reasons ?? []).map((reason) => blockerText(w, reason, node));
+  const texts = (blocked?.reasons ?? []).map((reason) => blockerText(w, reason, (path) => node.seen(path) ?? get(node.cfg, path)));
   for (const path of w.unledNow(node))
     texts.push(
       `${path.slice(1)}: ${String(get(node.cfg, path))} is wanted, but no service that is running can lead there (is its plugin installed and started?)`,

@@ -4,6 +4,7 @@ import type { PlanGroup, PlanReport, ReasonKind } from './answers.ts';
 import { draft } from './apply.ts';
 import { check } from './check.ts';
 import type { NodeClass } from './classes.ts';
+import type { Json } from './declaration.ts';
 import type { CfgChange } from './event.ts';
 import { busy, hindrance } from './guard.ts';
 import type { Node } from './node.ts';
@@ -13,7 +14,7 @@ import { reasonOf } from './reasons.ts';
 import type { NodeId } from './record.ts';
 import { RefusalError } from './refusal.ts';
 import { disruptiveSteps } from './request.ts';
-import { goalOf, PHYS, planOf } from './situation.ts';
+import { BUSY, goalOf, PHYS, planOf } from './situation.ts';
 import { isPowerOff } from './steps.ts';
 import { blockerText, stepText } from './words.ts';
 import type { World } from './world.ts';
@@ -22,6 +23,9 @@ import type { World } from './world.ts';
 interface Foreseen {
   readonly id: NodeId;
   readonly node: Node | undefined;
+  readonly doc: Doc;
+  /** A person's order, not a change of cfg. */
+  readonly isOrder: boolean;
   readonly plan: Plan;
   readonly cls: NodeClass;
   /** The plan before, to tell what was asked for. */
@@ -48,7 +52,7 @@ export function planOrder(w: World, nodes: readonly NodeId[]): PlanReport {
     const base = foresee(w, id, node.cfg);
     const goal = new Uint16Array(node.goal.length);
     goal[phys.index] = phys.code('POWER_OFF');
-    foreseen.push({ ...base, plan: base.cls.plan(node.view, goal) });
+    foreseen.push({ ...base, isOrder: true, plan: base.cls.plan(node.view, goal) });
   }
   return report(w, foreseen);
 }
@@ -67,7 +71,7 @@ function foresee(w: World, id: NodeId, doc: Doc): Foreseen {
   const serves = (service: string): boolean => w.servesDocument(service, id, name, doc, node);
   const cls = w.graph.classOf(serves, (variable) => view[variable.index] ?? 0);
   const order = node?.book.order && !node.book.order.off ? goalOf(w, node) : goal;
-  return { id, node, cls, plan: cls.plan(view, order), before: node ? planOf(w, node) : undefined };
+  return { id, node, doc, isOrder: false, cls, plan: cls.plan(view, order), before: node ? planOf(w, node) : undefined };
 }
 
 function report(w: World, foreseen: readonly Foreseen[]): PlanReport {
@@ -85,15 +89,16 @@ function report(w: World, foreseen: readonly Foreseen[]): PlanReport {
     if (plan.kind === 'blocked')
       unreachable.push({
         nodes: nodes.map((one) => one.id),
-        reasons: plan.reasons.map((reason) => blockerText(w, reason, nodes[0]?.node)),
+        reasons: plan.reasons.map((reason) => blockerText(w, reason, valueAt(nodes[0]))),
       });
-    else if (plan.steps.length === 0) atGoal += nodes.length;
-    else {
-      const group = groupOf(w, plan, nodes);
+    // What can be reached goes on beside what cannot.
+    const steps = plan.kind === 'blocked' ? plan.rest : plan;
+    if (steps.steps.length > 0) {
+      const group = groupOf(w, steps, nodes);
       groups.push(group);
       cycles[0] += group.powerCycles[0] * nodes.length;
       cycles[1] += group.powerCycles[1] * nodes.length;
-    }
+    } else if (plan.kind === 'plan') atGoal += nodes.length;
   }
   groups.sort((a, b) => b.nodes.length - a.nodes.length);
   return { revision: w.revision, changed: foreseen.length, atGoal, groups, unreachable, powerCycles: cycles };
@@ -106,7 +111,7 @@ function groupOf(w: World, plan: Steps, nodes: readonly Foreseen[]): PlanGroup {
     const steps =
       branch.plan.kind === 'plan'
         ? branch.plan.steps.map(({ mutation }) => mutation.id)
-        : branch.plan.reasons.map((reason) => blockerText(w, reason, nodes[0]?.node));
+        : branch.plan.reasons.map((reason) => blockerText(w, reason, valueAt(nodes[0])));
     return { answer, steps };
   });
   return {
@@ -121,25 +126,30 @@ function groupOf(w: World, plan: Steps, nodes: readonly Foreseen[]): PlanGroup {
   };
 }
 
+/** A node's values as they would be after the change. */
+function valueAt(one: Foreseen | undefined): (path: string) => Json | undefined {
+  return (path) => one?.node?.seen(path) ?? (one && get(one.doc, path));
+}
+
 /** From–to over the ways that the plan can go, by what asking answers. */
 function range(plan: Steps, count: (steps: Steps['steps']) => number): [number, number] {
   const counts = [count(plan.steps), ...plan.branches.flatMap((branch) => (branch.plan.kind === 'plan' ? [count(branch.plan.steps)] : []))];
   return [Math.min(...counts), Math.max(...counts)];
 }
 
-/** Who would wait, and why: by the guards of the first steps, and by leases for what comes to be disruptive. */
+/** Who would wait, and why: by the guards of the first steps, and by leases for what comes to be disruptive on the way expected. */
 function waitingOf(w: World, plan: Steps, nodes: readonly Foreseen[]): PlanGroup['waiting'] {
   const groups = new Map<string, { kind: ReasonKind; text: string; nodes: NodeId[] }>();
-  const disrupts = disruptiveSteps(plan);
-  for (const { node, before, id } of nodes) {
+  const disrupts = plan.steps.flatMap(({ mutation }) => (mutation.disruptive ? [mutation.id] : []));
+  const first = plan.steps.filter((step) => step.after.length === 0).map((step) => step.mutation);
+  for (const one of nodes) {
+    const { node, id } = one;
     if (!node) continue;
-    const earlier = before ? disruptiveSteps(before) : undefined;
-    const requested = [...disrupts.keys()].some((step) => !earlier?.has(step));
-    const first = plan.steps.filter((step) => step.after.length === 0);
+    const requested = wouldBeRequested(one, disrupts);
     const found =
-      (disrupts.size > 0 ? busy(w, node, requested) : undefined) ??
+      (disrupts.length > 0 ? busy(w, node, requested || !node.facts.has(BUSY)) : undefined) ??
       first
-        .map(({ mutation }) => hindrance(w, node, mutation.disruptive && requested ? { ...mutation, disruptive: false } : mutation))
+        .map((mutation) => hindrance(w, node, mutation.disruptive && requested ? { ...mutation, disruptive: false } : mutation))
         .find((hindered) => hindered !== undefined);
     if (!found) continue;
     const { kind, text } = reasonOf(w, node, found);
@@ -148,4 +158,11 @@ function waitingOf(w: World, plan: Steps, nodes: readonly Foreseen[]): PlanGroup
     else groups.set(`${kind} ${text}`, { kind, text, nodes: [id] });
   }
   return [...groups.values()];
+}
+
+/** As `isRequested` will judge once the change is made. */
+function wouldBeRequested({ isOrder, doc, before }: Foreseen, disrupts: readonly string[]): boolean {
+  if (isOrder || get(doc, PHYS) === 'POWER_OFF') return true;
+  const earlier = before ? disruptiveSteps(before) : undefined;
+  return disrupts.some((step) => !earlier?.has(step));
 }

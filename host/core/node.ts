@@ -1,3 +1,4 @@
+import type { WalkState } from './answers.ts';
 import type { Domain } from './brake.ts';
 import type { NodeClass } from './classes.ts';
 import type { Json, Path, Scalar } from './declaration.ts';
@@ -94,8 +95,6 @@ export interface Book {
   force?: string;
 }
 
-export type Walk = 'atGoal' | 'running' | 'waiting' | 'backingOff' | 'stuck' | 'held' | 'unreachable';
-
 const NONE: readonly Path[] = [];
 
 /** One node of the world, changed in place. */
@@ -117,7 +116,7 @@ export class Node {
 
   /** Steps in flight; most nodes have none, few have more than one. */
   flights: Flight[] = [];
-  walk: Walk = 'waiting';
+  walk: WalkState = 'waiting';
   walkSince: Millis = 0;
   /** The node's own host is heard in this session. */
   live = false;

@@ -1,5 +1,5 @@
 /** What may be asked of the core between turns. Reads only; nothing here changes the world. */
-import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup } from './answers.ts';
+import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup, WalkState } from './answers.ts';
 import type { Json, Path } from './declaration.ts';
 import type { CfgChange, Limit } from './event.ts';
 import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
@@ -11,6 +11,7 @@ export interface NodeView {
   readonly cfg: { readonly [member: string]: Json };
   readonly marks: ReadonlyMap<Path, Mark>;
   readonly facts: ReadonlyMap<Path, Fact>;
+  readonly walk: WalkState;
 }
 
 export interface Queries {

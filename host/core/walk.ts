@@ -1,8 +1,10 @@
 /** A node's walk: look where it stands, settle what is in flight, and take the steps of its plan that may run now. */
+
+import type { WalkState } from './answers.ts';
 import type { Mutation } from './declaration.ts';
 import { askPaths, launch } from './flights.ts';
 import { type Hindrance, hindrance, limitOf, performerOf } from './guard.ts';
-import type { Flight, Node, Walk } from './node.ts';
+import type { Flight, Node } from './node.ts';
 import { end, failed, interrupt, stick, succeeded } from './outcome.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import { seekHost } from './probe.ts';
@@ -140,7 +142,7 @@ function leaveQueue(w: World, node: Node): void {
   }
 }
 
-function walkOf(node: Node, hindered: Hindrance | undefined): Walk {
+function walkOf(node: Node, hindered: Hindrance | undefined): WalkState {
   if (node.flights.some((flight) => !flight.orphan)) return 'running';
   switch (hindered?.kind) {
     case 'held':
@@ -157,7 +159,7 @@ function walkOf(node: Node, hindered: Hindrance | undefined): Walk {
   }
 }
 
-function setWalk(w: World, node: Node, walk: Walk): void {
+function setWalk(w: World, node: Node, walk: WalkState): void {
   if (node.walk === walk) return;
   node.walk = walk;
   node.walkSince = w.now;

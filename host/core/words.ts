@@ -1,7 +1,5 @@
-import type { Mutation } from './declaration.ts';
-import type { Node } from './node.ts';
+import type { Json, Mutation, Path } from './declaration.ts';
 import type { Blocker } from './planner/plan.ts';
-import { get } from './pointer.ts';
 import type { Millis } from './record.ts';
 import type { World } from './world.ts';
 
@@ -30,14 +28,13 @@ export function domainText(w: World, domain: string): string {
   return parent === undefined ? domain : `the children of ${w.nodes.get(parent)?.name || parent}`;
 }
 
-/** What blocks a goal, as a sentence; with a node, its own values where the graph has no name for them. */
-export function blockerText(w: World, blocker: Blocker, node?: Node): string {
+/** What blocks a goal, as a sentence; `valueAt` says a node's own values where the graph has no name for them. */
+export function blockerText(w: World, blocker: Blocker, valueAt: (path: Path) => Json | undefined): string {
   const path = (variable: number): string => w.graph.variables[variable]?.path.slice(1) ?? '?';
   const value = (variable: number, code: number): string => {
     if (code === 0) return 'not known';
     const known = w.graph.variables[variable];
-    const own = node && known && (node.seen(known.path) ?? get(node.cfg, known.path));
-    return String(known?.value(code) ?? own ?? 'something else');
+    return String(known?.value(code) ?? (known && valueAt(known.path)) ?? 'something else');
   };
   const goal = path(blocker.goal);
   switch (blocker.kind) {
