@@ -50,7 +50,11 @@ export function hindrance(w: World, node: Node, mutation: Mutation): Hindrance |
 }
 
 function heldBack(w: World, node: Node): Hindrance | undefined {
-  if (w.frozen) return { kind: 'frozen', since: w.frozen.since };
+  return w.frozen ? { kind: 'frozen', since: w.frozen.since } : holdOf(w, node);
+}
+
+/** Somebody's hold, which stands whether there is anything to do or not. */
+export function holdOf(w: World, node: Node): Hindrance | undefined {
   const { hold } = node.book;
   if (hold && (hold.until === undefined || hold.until > w.now))
     return { kind: 'held', since: hold.since, ...(hold.until === undefined ? {} : { until: hold.until }) };
