@@ -83,7 +83,8 @@ export function flushRuns(w: World): void {
 export function ran(w: World, id: number, observed: readonly Observed[], notDone: readonly Failed[], lost: Failure | undefined): void {
   const run = w.runs.get(id);
   if (!run) return;
-  if (lost && lost.code !== CODES.cancelled && lost.code !== CODES.deadline) orphan(w, run, lost);
+  if (lost?.code === CODES.notReady) takeBack(w, run);
+  else if (lost && lost.code !== CODES.cancelled && lost.code !== CODES.deadline) orphan(w, run, lost);
   const asked = (node: Node | undefined) => {
     const flight = node?.flights.find((other) => other.run === id);
     return { rev: flight?.rev ?? 0, at: run.sentAt };
@@ -121,6 +122,15 @@ function accept(w: World, run: Run): void {
     else w.dirty.add(node);
   }
   if (run.waiting.size > 0) w.timers.add(Math.min(run.deadline, w.now + (w.settings.repoll[0] ?? 1_000)), { kind: 'run', run: run.id });
+}
+
+/** The call was never sent: it is as if it had not been tried, and is tried when its module is ready. */
+function takeBack(w: World, run: Run): void {
+  for (const id of [...run.waiting]) {
+    const node = w.nodes.get(id);
+    const flight = node?.flights.find((other) => other.run === run.id);
+    if (node && flight) end(w, node, flight);
+  }
 }
 
 /** Nobody works on these any more: each is sent again only after an observation asked for later than its deadline. */
