@@ -63,8 +63,6 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
   }
   const held = holdOf(w, node);
   if (held) add(reasonOf(w, node, held));
-  const held = holdOf(w, node);
-  if (held) add(reasonOf(w, node, held));
   const { unreachable, conflict } = node;
   if (conflict) add(reasonOf(w, node, { kind: 'conflict', since: conflict.since, text: conflict.text }));
   if (unreachable && !reasons.some((reason) => reason.kind === 'login' || reason.kind === 'unreachableBmc')) {
