@@ -64,6 +64,9 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
   const held = holdOf(w, node);
   if (held) add(reasonOf(w, node, held));
   const { unreachable, conflict } = node;
+  const { stuck } = node.book;
+  if (stuck && node.walk !== 'atGoal' && !reasons.some((reason) => reason.kind === 'stuck'))
+    add(reasonOf(w, node, { kind: 'stuck', since: stuck.since, text: stuck.text }));
   if (conflict) add(reasonOf(w, node, { kind: 'conflict', since: conflict.since, text: conflict.text }));
   if (unreachable && !reasons.some((reason) => reason.kind === 'login' || reason.kind === 'unreachableBmc')) {
     add(

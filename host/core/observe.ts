@@ -70,7 +70,7 @@ function observeValue(
     w.dropped.second++;
     return undefined;
   }
-  if (node.live && !boot && outranked(w, node, path, value, fact?.boot)) {
+  if (path !== BUSY && node.live && !boot && outranked(w, node, path, value, fact?.boot)) {
     w.dropped.second++;
     return undefined;
   }

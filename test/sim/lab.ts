@@ -161,7 +161,7 @@ export class Lab {
       for (const [run, of] of this.#open) {
         if (of !== name) continue;
         this.#open.delete(run);
-        this.send({ type: 'ran', run, observed: [], failed: [], lost: { code: -32019, message: `${name} exited with code 1` } });
+        this.send({ type: 'ran', run, observed: [], failed: [], lost: { code: -32025, message: `${name} exited with code 1` } });
       }
     } else if (name === this.player) for (const machine of this.machines.values()) machine.greet();
   }
@@ -273,7 +273,7 @@ export class Lab {
       }
       case 'poll': {
         const lives = this.#livesOf(effect.service);
-        const lost = { code: -32019, message: `${effect.service} exited with code 1` };
+        const lost = { code: -32025, message: `${effect.service} exited with code 1` };
         if (this.down.has(effect.service)) this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
         else
           this.#module(effect.service, 'poll', effect.nodes, (observed, failed) => {
