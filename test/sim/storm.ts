@@ -268,7 +268,9 @@ class Storm {
     this.#pass(2 * HOUR);
     const left = (): string[] => lab.ids.filter((id) => lab.walk(id) !== 'atGoal');
     const explained = new Set(lab.waiting().flatMap((group) => group.nodes));
-    for (const id of left()) if (!explained.has(id)) this.#unexplained(id, 'is neither at goal nor waits for a person');
+    const inGrace = (id: string): boolean =>
+      lab.explain(id).reasons.some((reason) => reason.kind === 'grace' && reason.until !== undefined);
+    for (const id of left()) if (!explained.has(id) && !inGrace(id)) this.#unexplained(id, 'is neither at goal nor waits for a person');
     for (let round = 0; round < 4 && left().length > 0; round++) {
       for (const group of lab.waiting()) this.#remedy(group.kind, group.nodes);
       this.#pass(HOUR);
