@@ -30,15 +30,15 @@ const shared = {
   metafile: true,
 };
 
-/** lmdb is native; pino starts its workers from its own files. Both stay packages. */
-const NATIVE = ['lmdb', 'pino'];
+/** pino starts its workers from its own files: it stays a package. */
+const PACKAGES = ['pino'];
 
 async function plugins() {
   const names = existsSync(join(root, 'plugins')) ? await readdir(join(root, 'plugins')) : [];
   return names.sort().map((name) => ({
     folder: `plugins/${name}`,
     entries: ['main.ts'],
-    options: { banner: { js: REQUIRE }, external: NATIVE },
+    options: { banner: { js: REQUIRE }, external: PACKAGES },
   }));
 }
 
@@ -46,7 +46,7 @@ const bundles = [
   {
     folder: 'host',
     entries: ['cli/kraken.ts'],
-    options: { banner: { js: REQUIRE }, external: NATIVE, entryNames: '[name]' },
+    options: { banner: { js: REQUIRE }, external: PACKAGES, entryNames: '[name]' },
     command: 'kraken.js',
   },
   { folder: 'sdk', entries: ['index.ts', 'testing.ts', 'wire/index.ts'], options: { packages: 'external' } },
