@@ -18,7 +18,7 @@ export function sentenceOf(service: string, { phase, why = '', since, retryAt = 
       return { level: 'error', text: `failed: it crashed ${times}, at last: ${why}. ${todo}` };
     }
     case 'rejected':
-      return { level: 'error', text: `is rejected: ${why}` };
+      return { level: 'error', text: `is rejected: ${why.replace(`service ${service}: `, '')}` };
     case 'unresponsive':
       return { level: 'warn', text: `is killed: ${why}` };
     case 'stopped':

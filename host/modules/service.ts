@@ -286,9 +286,11 @@ export class Service {
   }
 
   #say(level: 'info' | 'warn' | 'error', text: string): void {
-    const message = this.#scrub(text);
+    const { service } = this.#spec;
+    const named = `${service} `;
+    const message = this.#scrub(text.startsWith(named) ? text.slice(named.length) : text);
     this.log.note(message);
-    this.#options.hooks.log({ level, service: this.#spec.service, message: `service ${this.#spec.service} ${message}` });
+    this.#options.hooks.log({ level, service, message: `service ${service} ${message}` });
   }
 }
 
