@@ -13,6 +13,8 @@ export interface Brake {
   /** Who was lost while it was on; it ends when half of them are back. */
   readonly lost: Set<NodeId>;
   back: number;
+  /** How many were lost at most: explained losses do not make half of it smaller. */
+  most: number;
 }
 
 /** One failure domain: all children of this host, those of one parent, those of one value of a label. */
@@ -71,6 +73,7 @@ export function noteLost(w: World, node: Node): void {
     domain.lost.add(node);
     if (domain.brake) {
       domain.brake.lost.add(node.id);
+      domain.brake.most = Math.max(domain.brake.most, domain.brake.lost.size);
       w.brakesChanged = true;
       continue;
     }
@@ -78,7 +81,7 @@ export function noteLost(w: World, node: Node): void {
     if (domain.lost.size < mass) continue;
     const together = [...domain.lost].filter((other) => Math.abs((other.book.lost?.heard ?? 0) - heard) <= w.settings.brakeWindow);
     if (together.length < mass) continue;
-    domain.brake = { since: w.now, lost: new Set(together.map((other) => other.id)), back: 0 };
+    domain.brake = { since: w.now, lost: new Set(together.map((other) => other.id)), back: 0, most: together.length };
     w.brakesChanged = true;
     w.log(
       'error',
@@ -114,9 +117,9 @@ function liftBrake(w: World, domain: Domain): void {
   const { brake } = domain;
   if (!brake) return;
   w.brakesChanged = true;
-  if (brake.back * 2 < brake.lost.size) return;
+  if (brake.back * 2 < brake.most && brake.back < brake.lost.size) return;
   domain.brake = undefined;
-  w.log('info', `mass failure of ${domainText(w, domain.name)} is over: ${brake.back} of ${brake.lost.size} nodes are back`);
+  w.log('info', `mass failure of ${domainText(w, domain.name)} is over: ${brake.back} of ${brake.most} nodes are back`);
   for (const id of brake.lost) {
     const other = w.nodes.get(id);
     if (!other) continue;

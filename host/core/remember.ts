@@ -112,6 +112,11 @@ function restoreBrakes(w: World, brakes: Json | undefined): void {
   for (const [name, brake] of Object.entries(brakes)) {
     const domain = w.domains.get(name);
     if (!domain || !isObject(brake) || !Array.isArray(brake['lost'])) continue;
-    domain.brake = { since: Number(brake['since']), lost: new Set(brake['lost'] as string[]), back: Number(brake['back']) };
+    domain.brake = {
+      since: Number(brake['since']),
+      lost: new Set(brake['lost'] as string[]),
+      back: Number(brake['back']),
+      most: Number(brake['most']),
+    };
   }
 }
