@@ -15,9 +15,21 @@ export const plan: Action = async (call) => {
   await withClient(call, async (client) => {
     const report = await askPlan(client, question);
     if (await printData(call, report)) return;
-    call.io.out(planText(report, folder(await readNames(client)), call.style));
+    const names = new Map([...(await namesIn(question.nodes ?? [])), ...(await readNames(client))]);
+    call.io.out(planText(report, folder(names), call.style));
   });
 };
+
+/** Nodes that are only planned have their names in the file alone. */
+async function namesIn(docs: readonly unknown[]): Promise<[id: string, name: string][]> {
+  if (docs.length === 0) return [];
+  const { idOfName } = await import('../documents/parse.ts');
+  return docs.flatMap((doc): [string, string][] => {
+    const { id, nodename } = (doc ?? {}) as { readonly id?: unknown; readonly nodename?: unknown };
+    if (typeof nodename !== 'string') return [];
+    return [[typeof id === 'string' ? id : idOfName(nodename), nodename]];
+  });
+}
 
 export async function askPlan(client: Client, question: Params<'node/plan'>): Promise<PlanReport> {
   return (await client.ask('node/plan', question)) as PlanReport;
