@@ -24,13 +24,15 @@ export const list: Action = async (call) => {
     return;
   if (services.length === 0) call.io.out('There are no services: the configuration names none. See kraken init.\n');
   else call.io.out(serviceTable(services, call));
+  for (const { service } of services.filter(({ state }) => state === 'failed'))
+    call.io.out(`${service} is not started again by itself. Look: kraken service logs ${service}; then: kraken service start ${service}\n`);
 };
 
 export function serviceTable(services: readonly ServiceStatus[], { style, io }: Call): string {
   const rows = services.map(({ service, module, state, since, serves, pid, restarts, why }) => [
     service,
     module,
-    state === 'running' ? style.good(state) : /fail/.test(state) ? style.bad(state) : style.warn(state),
+    state === 'ready' ? style.good(state) : /fail/.test(state) ? style.bad(state) : style.warn(state),
     spanText(io.now() - since),
     serves || 'all',
     pid === undefined ? NONE : String(pid),

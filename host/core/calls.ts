@@ -9,6 +9,8 @@ export interface Run {
   readonly service: string;
   readonly deadline: Millis;
   readonly sentAt: Millis;
+  /** What was known when it was sent: its answer, however late, is no older. */
+  readonly rev: Revision;
   /** Nodes whose to-values have not been seen yet. */
   readonly waiting: Set<NodeId>;
   repolls: number;

@@ -44,6 +44,7 @@ export function launch(w: World, node: Node, mutation: Mutation, service: string
       service,
       deadline,
       sentAt: w.now,
+      rev: flight.rev,
       waiting: new Set(),
       repolls: 0,
       answered: false,
@@ -85,14 +86,11 @@ export function ran(w: World, id: number, observed: readonly Observed[], notDone
   if (!run) return;
   if (lost?.code === CODES.notReady) takeBack(w, run);
   else if (lost && lost.code !== CODES.cancelled && lost.code !== CODES.deadline) orphan(w, run, lost);
-  const asked = (node: Node | undefined) => {
-    const flight = node?.flights.find((other) => other.run === id);
-    return { rev: flight?.rev ?? 0, at: run.sentAt };
-  };
+  const asked = { rev: run.rev, at: run.sentAt };
   w.replying = id;
   for (const item of observed) {
     const node = w.nodes.get(item.node);
-    observe(w, run.service, item, asked(node));
+    observe(w, run.service, item, asked);
     if (node?.unreachable) node.unreachable = undefined;
   }
   w.replying = undefined;

@@ -69,13 +69,26 @@ function settleOrphan(w: World, node: Node, flight: Flight, mutation: Mutation):
     w.graph.pollersOf(path).filter((poller) => w.serves(poller.service, node)),
   );
   const asked =
-    pollers.length === 0 ? !mutation.disruptive : pollers.every((poller) => (node.polled?.get(poller.id) ?? 0) > flight.deadline);
+    pollers.length === 0
+      ? !mutation.disruptive || retold(w, node, flight, mutation)
+      : pollers.every((poller) => (node.polled?.get(poller.id) ?? 0) > flight.deadline);
   if (asked && stands(w, node, mutation, 0)) {
     end(w, node, flight);
     return;
   }
   askPaths(w, node, mutation);
   w.wake(node, w.now + 2_000);
+}
+
+/** Where nobody can be asked: the module that runs now has said since it came, and since the step was sent, what it sees. */
+function retold(w: World, node: Node, flight: Flight, mutation: Mutation): boolean {
+  const performer = w.services.get(performerOf(w, node, mutation) ?? '');
+  if (performer?.state !== 'ready') return false;
+  const from = Math.max(flight.at, performer.since);
+  return Object.keys(mutation.mutates).every((path) => {
+    const fact = node.facts.get(path);
+    return fact !== undefined && fact.stale === undefined && fact.at >= from;
+  });
 }
 
 /** Starts a step, or says what hinders it. */

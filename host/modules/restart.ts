@@ -142,6 +142,9 @@ function exit(life: Life, why: string, now: Millis, random: number): Step {
   const ranWell = life.readyAt !== undefined && now - life.readyAt >= backoff.forgive;
   const streak = ranWell ? 1 : life.streak + 1;
   const dead: Life = { ...bare(gone), since: now, why: reason, crashes, streak };
-  if (crashes.length >= backoff.crashes) return { life: { ...dead, phase: 'failed' }, act: 'none' };
+  if (crashes.length >= backoff.crashes) {
+    const often = `it crashed ${backoff.crashes} times in ${backoff.window / 60_000} minutes, at last: ${reason}`;
+    return { life: { ...dead, phase: 'failed', why: often }, act: 'none' };
+  }
   return { life: { ...dead, phase: 'crashed', retryAt: now + restartDelay(streak, random) }, act: 'wait' };
 }

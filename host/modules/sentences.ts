@@ -1,4 +1,4 @@
-import { backoff, type Life } from './restart.ts';
+import type { Life } from './restart.ts';
 
 export interface Said {
   readonly level: 'info' | 'warn' | 'error';
@@ -13,9 +13,8 @@ export function sentenceOf(service: string, { phase, why = '', since, retryAt = 
       return { level: 'warn', text: `crashed: ${why}; it starts again ${then}` };
     }
     case 'failed': {
-      const times = `${backoff.crashes} times in ${backoff.window / 60_000} minutes`;
       const todo = `Look at \`kraken service logs ${service}\`, then \`kraken service start ${service}\``;
-      return { level: 'error', text: `failed: it crashed ${times}, at last: ${why}. ${todo}` };
+      return { level: 'error', text: `failed: ${why}. ${todo}` };
     }
     case 'rejected':
       return { level: 'error', text: `is rejected: ${why.replace(`service ${service}: `, '')}` };
