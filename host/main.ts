@@ -5,11 +5,11 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { HostConfig } from './documents/config.ts';
 import { Api } from './control/api.ts';
 import type { HostPort } from './control/port.ts';
 import { type ControlServer, startControl } from './control/server.ts';
 import { RefusalError } from './core/refusal.ts';
+import type { HostConfig } from './documents/config.ts';
 import { createHostLog, type HostLog } from './log.ts';
 import { createPort } from './port.ts';
 import { type Running, startRunning } from './running.ts';
@@ -54,13 +54,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let running = await start();
   const restore: HostPort['restore'] = async (file) => {
     await running.stop();
-    try {
-      return await restoreInto(options.dataDir, file);
-    } finally {
+    const restored = await restoreInto(options.dataDir, file).finally(async () => {
       running = await start();
       api.renew();
       running.startServices();
-    }
+    });
+    return { ...restored, nodes: running.engine.world.nodes.size };
   };
   let server: ControlServer | undefined;
   let stopping: Promise<void> | undefined;

@@ -28,7 +28,8 @@ export function createPort(running: () => Running, owner: Pick<HostPort, 'restor
     checkValues: (values, where) => running().schemas.checkValues(values, where),
     idOfName,
     toOriginal: (doc) => toOriginal(doc, running().schemas),
-    backup: (file) => running().store.backup(file),
+    // The store counts what is in its snapshot; a person wants to know how many nodes there are.
+    backup: async (file) => ({ ...(await running().store.backup(file)), nodes: running().engine.world.nodes.size }),
     ...owner,
   };
 }

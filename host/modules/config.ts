@@ -149,7 +149,8 @@ export function hasSecrets(schemas: Json | undefined): boolean {
   return isObject(schemas) && (schemas['x-secret'] === true || Object.values(schemas).some(hasSecrets));
 }
 
-function strings(value: Json): string[] {
+/** Every text and number in it, as text. */
+export function strings(value: Json): string[] {
   if (Array.isArray(value)) return value.flatMap(strings);
   if (isObject(value)) return Object.values(value).flatMap(strings);
   return typeof value === 'string' || typeof value === 'number' ? [String(value)] : [];

@@ -5,7 +5,7 @@ import type { Json, ServiceDeclaration } from '../core/declaration.ts';
 import type { NodeId } from '../core/record.ts';
 import { RefusalError } from '../core/refusal.ts';
 import { Complaints } from './complaints.ts';
-import { checkConfig, hasSecrets, type Resolved, resolveConfig, scrubber } from './config.ts';
+import { checkConfig, hasSecrets, type Resolved, resolveConfig, scrubber, strings } from './config.ts';
 import { declare } from './declare.ts';
 import { end } from './end.ts';
 import { initialize } from './handshake.ts';
@@ -49,6 +49,8 @@ export class Service {
   #declaration: ServiceDeclaration | undefined;
   #wire: Declaration | undefined;
   #scrub: (text: string) => string = (text) => text;
+  /** The same for what the module itself writes: until its schema says what is secret, all of its config is. */
+  #scrubLog: (text: string) => string = (text) => text;
   #retry: NodeJS.Timeout | undefined;
   #settled: (() => void)[] = [];
 
@@ -57,7 +59,7 @@ export class Service {
     this.#options = options;
     const { hooks, limits } = options;
     this.#life = newborn(hooks.now());
-    this.log = new ModuleLog(limits, hooks.now, (line) => this.#scrub(line));
+    this.log = new ModuleLog(limits, hooks.now, (line) => this.#scrubLog(line));
     this.#complaints = new Complaints(hooks.now, (sentence) => this.#say('warn', sentence));
   }
 
@@ -206,6 +208,7 @@ export class Service {
     try {
       resolved = await resolveConfig(spec.service, spec.config);
       this.#scrub = scrubber(resolved.read);
+      this.#scrubLog = scrubber(strings(resolved.config));
     } catch (error) {
       this.#happen({ type: 'rejected', why: sentence(error) });
       this.#happen({ type: 'exit', why: 'it was never started' });
@@ -248,7 +251,7 @@ export class Service {
     const current = (): boolean => this.#run === run && this.#life.phase === 'starting';
     try {
       const wire = await initialize({ peer: run.session.peer, spec, limits, hooks }, resolved.config);
-      this.#scrub = scrubber(await checkConfig(spec.service, wire.config as Json | undefined, resolved));
+      this.#scrub = this.#scrubLog = scrubber(await checkConfig(spec.service, wire.config as Json | undefined, resolved));
       const declaration = declare(wire as unknown as Json, spec);
       if (!current()) return;
       await hooks.declared(spec, declaration, wire);

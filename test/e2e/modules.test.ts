@@ -59,7 +59,7 @@ test('a module killed with -9 is back, at rest and in mid-step; three crashes ar
   process.kill(await service(client, 'sim', 'ready'), 'SIGKILL');
   await service(client, 'sim', 'failed');
   const listed = await lab.kraken('service', 'list');
-  assert.match(listed.out, /^sim +simulator +failed .*it crashed 3 times in 5 minutes[^]*kraken service start sim$/m);
+  assert.match(listed.out, /^sim +simulator +failed .*it crashed 3 times in 5 minutes[\s\S]*kraken service start sim$/m);
   assert.match(host.err(), /service sim failed: it crashed 3 times in 5 minutes.*kraken service start sim/);
   const { exit, err } = await lab.kraken('service', 'start', 'sim');
   assert.equal(exit, 0, err);
