@@ -14,7 +14,7 @@ export function createPort(running: () => Running, owner: Pick<HostPort, 'restor
     now: () => running().now(),
     ask: (make) => running().loop.ask(make),
     onTurn: (listener) => running().loop.onTurn(listener),
-    history: (node, options) => running().store.history({ ...options, ...(node === undefined ? {} : { node }) }),
+    history: (node, options) => running().store.history({ ...options, ...(node === undefined ? {} : { nodes: new Set([node]) }) }),
     services: {
       list: () => running().supervisor.list(),
       start: (service) => running().supervisor.resume(service),

@@ -51,6 +51,10 @@ test('kraken sim without a terminal: 16 nodes at goal in under 30 s, a panic hea
   const { nodes } = await client.ask('state/read', { set: 'kr3', view: 'dsc' });
   assert.equal((nodes[0]?.dsc as { sim?: { powerOffs?: number } } | undefined)?.sim?.powerOffs, 1, 'by one power cycle');
 
+  const { changes } = await client.ask('node/history', { set: 'kr3', limit: 1_000 });
+  assert.deepEqual([...new Set(changes.map(({ node }) => node))], [nodes[0]?.id], 'the history of a node is of that node');
+  assert.equal(changes.filter(({ path, to }) => path === 'sent' && /^sim\/(powerOff|unhang)$/.test(String(to))).length, 1);
+
   run.child.kill('SIGINT');
   await assertCleanEnd(lab, temporary, await run.ended);
 });
