@@ -12,7 +12,8 @@ export interface Brake {
   readonly since: Millis;
   /** Who was lost while it was on; it ends when half of them are back. */
   readonly lost: Set<NodeId>;
-  back: number;
+  /** Of those: who was heard again, and not lost anew. */
+  readonly back: Set<NodeId>;
   /** How many were lost at most: explained losses do not make half of it smaller. */
   most: number;
 }
@@ -73,6 +74,7 @@ export function noteLost(w: World, node: Node): void {
     domain.lost.add(node);
     if (domain.brake) {
       domain.brake.lost.add(node.id);
+      domain.brake.back.delete(node.id);
       domain.brake.most = Math.max(domain.brake.most, domain.brake.lost.size);
       w.brakesChanged = true;
       continue;
@@ -81,7 +83,7 @@ export function noteLost(w: World, node: Node): void {
     if (domain.lost.size < mass) continue;
     const together = [...domain.lost].filter((other) => Math.abs((other.book.lost?.heard ?? 0) - heard) <= w.settings.brakeWindow);
     if (together.length < mass) continue;
-    domain.brake = { since: w.now, lost: new Set(together.map((other) => other.id)), back: 0, most: together.length };
+    domain.brake = { since: w.now, lost: new Set(together.map((other) => other.id)), back: new Set(), most: together.length };
     w.brakesChanged = true;
     w.log(
       'error',
@@ -97,7 +99,7 @@ export function noteBack(w: World, node: Node): void {
   for (const domain of node.domains) {
     domain.lost.delete(node);
     if (!domain.brake?.lost.has(node.id)) continue;
-    domain.brake.back++;
+    domain.brake.back.add(node.id);
     liftBrake(w, domain);
   }
 }
@@ -108,6 +110,7 @@ export function noteExplained(w: World, node: Node): void {
   for (const domain of node.domains) {
     domain.lost.delete(node);
     if (!domain.brake?.lost.delete(node.id)) continue;
+    domain.brake.back.delete(node.id);
     w.brakesChanged = true;
     liftBrake(w, domain);
   }
@@ -117,9 +120,9 @@ function liftBrake(w: World, domain: Domain): void {
   const { brake } = domain;
   if (!brake) return;
   w.brakesChanged = true;
-  if (brake.back * 2 < brake.most && brake.back < brake.lost.size) return;
+  if (brake.back.size * 2 < brake.most && brake.back.size < brake.lost.size) return;
   domain.brake = undefined;
-  w.log('info', `mass failure of ${domainText(w, domain.name)} is over: ${brake.back} of ${brake.most} nodes are back`);
+  w.log('info', `mass failure of ${domainText(w, domain.name)} is over: ${brake.back.size} of ${brake.most} nodes are back`);
   for (const id of brake.lost) {
     const other = w.nodes.get(id);
     if (!other) continue;

@@ -115,7 +115,7 @@ function restoreBrakes(w: World, brakes: Json | undefined): void {
     domain.brake = {
       since: Number(brake['since']),
       lost: new Set(brake['lost'] as string[]),
-      back: Number(brake['back']),
+      back: new Set((brake['back'] ?? []) as string[]),
       most: Number(brake['most']),
     };
   }

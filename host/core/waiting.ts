@@ -96,7 +96,7 @@ export function status(w: World): EngineStatus {
     inFlight += node.flights.length;
   }
   const brakes = [...w.domains.values()].flatMap(({ name, size, brake }) =>
-    brake ? [{ domain: name, lost: brake.lost.size - brake.back, of: size, since: brake.since }] : [],
+    brake ? [{ domain: name, lost: brake.lost.size - brake.back.size, of: size, since: brake.since }] : [],
   );
   return {
     ...(w.frozen ? { frozen: w.frozen } : {}),

@@ -169,7 +169,7 @@ export class World extends TurnBook {
   #keepBrakes(): void {
     this.brakesChanged = false;
     const on = [...this.domains.values()].flatMap(({ name, brake }) =>
-      brake ? [[name, { since: brake.since, lost: [...brake.lost], back: brake.back, most: brake.most }]] : [],
+      brake ? [[name, { since: brake.since, lost: [...brake.lost], back: [...brake.back], most: brake.most }]] : [],
     );
     this.keep('brakes', Object.fromEntries(on));
   }
