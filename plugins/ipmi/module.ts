@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineModule, type Module } from '@kraken-hpc/sdk';
 import { bootFromNetwork, control, isOn } from './chassis.ts';
+import { Claims } from './claims.ts';
 import { Fleet } from './fleet.ts';
 import type { Session } from './session.ts';
 
@@ -13,6 +14,8 @@ import type { Session } from './session.ts';
 type Power = { readonly '/physState': 'POWER_ON' | 'POWER_OFF' };
 /** Milliseconds before each look after a command. What takes longer the engine finds by asking again. */
 const LOOKS = [50, 250, 700, 1000, 2000];
+
+const PLATFORM = 'ipmi';
 
 const CONFIG = {
   user: { type: 'string', 'x-optional': true, maxLength: 16, description: "Where a node's /ipmi/user is missing." },
@@ -49,33 +52,56 @@ interface Batch {
   observed(node: string, values: Power): void;
   failed(node: string, error: unknown): void;
 }
+interface Open {
+  readonly fleet: Fleet;
+  readonly claims: Claims;
+}
 type Firmware = 'none' | 'bios' | 'uefi';
 
 const power = (isOn: boolean): Power => ({ '/physState': isOn ? 'POWER_ON' : 'POWER_OFF' });
 
-/** Switches it unless it is so already, and looks until it is so, or for some seconds. */
-async function switchTo(to: 'on' | 'off', session: Session, bmc: string, firmware: Firmware, signal: AbortSignal): Promise<Power> {
-  const wanted = to === 'on';
-  let now = await isOn(session, bmc);
-  if (now === wanted) return power(now);
-  if (wanted && firmware !== 'none') await bootFromNetwork(session, bmc, firmware);
-  signal.throwIfAborted();
-  await control(session, bmc, to);
+/** What the machine has come to, looked at for some seconds. */
+async function settled(wanted: boolean, session: Session, bmc: string): Promise<boolean> {
   for (const pause of LOOKS) {
     await sleep(pause);
-    now = await isOn(session, bmc);
-    if (now === wanted) break;
+    if ((await isOn(session, bmc)) === wanted) return wanted;
   }
-  return power(now);
+  return !wanted;
+}
+
+/**
+ * Switches it unless it is so already, and looks until it is so, or for some seconds. Made for one command: it may be called again, in
+ * another session, where an answer stayed out; what was sent before is then given its time before anything is sent again.
+ */
+function switching(to: 'on' | 'off', firmware: Firmware, signal: AbortSignal): (session: Session, bmc: string) => Promise<Power> {
+  const wanted = to === 'on';
+  let isSent = false;
+  return async (session, bmc) => {
+    const now = isSent ? await settled(wanted, session, bmc) : await isOn(session, bmc);
+    if (now === wanted) return power(now);
+    if (wanted && firmware !== 'none') await bootFromNetwork(session, bmc, firmware);
+    signal.throwIfAborted();
+    isSent = true;
+    await control(session, bmc, to);
+    return power(await settled(wanted, session, bmc));
+  };
 }
 
 /** Every node is answered as soon as its own BMC has answered: the slow and the dead hold up nobody. */
-async function each(fleet: Fleet, batch: Batch, patient: boolean, talk: (session: Session, bmc: string, node: string) => Promise<Power>) {
+async function each(
+  { fleet, claims }: Open,
+  batch: Batch,
+  patient: boolean,
+  talkFor: (node: string) => (session: Session, bmc: string) => Promise<Power>,
+): Promise<void> {
+  // All of them before the first is spoken to: two of one batch may name the same BMC.
+  for (const { id, cfg } of batch.nodes) claims.say(id, { ...cfg, '/platform': PLATFORM });
   await Promise.all(
     batch.nodes.map(async ({ id, cfg }) => {
       try {
         const bmc = fleet.of(id, cfg as Readonly<Record<string, unknown>>);
-        batch.observed(id, await bmc.ask((session, name) => talk(session, name, id), patient));
+        claims.check(id, bmc.name);
+        batch.observed(id, await bmc.ask(talkFor(id), patient));
       } catch (error) {
         batch.failed(id, error);
       }
@@ -85,20 +111,20 @@ async function each(fleet: Fleet, batch: Batch, patient: boolean, talk: (session
 
 /** A module with BMCs of its own: a process needs one, a test may want several. */
 export function ipmi(): Module {
-  let open: Fleet | undefined;
-  const fleet = (): Fleet => {
+  let open: Open | undefined;
+  const opened = (): Open => {
     if (open === undefined) throw new Error('the module is not running');
     return open;
   };
   const command =
     (to: 'on' | 'off') =>
     (batch: Batch & { readonly config: { readonly bootOverride: Firmware } }): Promise<void> =>
-      each(fleet(), batch, false, (session, bmc, node) => switchTo(to, session, bmc, batch.config.bootOverride, batch.signalOf(node)));
+      each(opened(), batch, false, (node) => switching(to, batch.config.bootOverride, batch.signalOf(node)));
   const hang = { '/physState': 'PHYS_HANG' } as const;
   return defineModule({
     config: CONFIG,
-    requires: { '/platform': 'ipmi' },
-    reads: ['/ipmi/address', '/ipmi/port', '/ipmi/user', '/ipmi/secret', '/ipmi/cipherSuite'],
+    requires: { '/platform': PLATFORM },
+    reads: ['/nodename', '/ipmi/address', '/ipmi/port', '/ipmi/user', '/ipmi/secret', '/ipmi/cipherSuite'],
     permissions: ['net'],
     mutations: {
       powerOn: { mutates: { '/physState': ['POWER_OFF', 'POWER_ON'] }, timeout: '120s', failTo: hang, runMany: command('on') },
@@ -123,7 +149,7 @@ export function ipmi(): Module {
         discovers: ['/physState'],
         every: '5s',
         timeout: '30s',
-        pollMany: (batch) => each(fleet(), batch, true, async (session, bmc) => power(await isOn(session, bmc))),
+        pollMany: (batch) => each(opened(), batch, true, () => async (session, bmc) => power(await isOn(session, bmc))),
       },
     },
     declares: (declaration, { pollEvery }) => ({
@@ -132,15 +158,27 @@ export function ipmi(): Module {
         Object.entries(declaration.pollers ?? {}).map(([name, poller]) => [name, { ...poller, every: pollEvery }]),
       ),
     }),
-    start: ({ config }) => {
-      open = new Fleet(config);
+    start: async ({ config, host }) => {
+      open = { fleet: new Fleet(config), claims: new Claims(config.port) };
+      await host.watch(
+        { paths: Claims.paths as never, view: 'cfg' },
+        {
+          nodes: (nodes) => {
+            for (const { id, cfg = {} } of nodes) opened().claims.say(id, cfg);
+          },
+          changes: (changes) => {
+            for (const change of changes) opened().claims.change(change);
+          },
+          resync: () => opened().claims.forget(),
+        },
+      );
     },
     update: async (config) => {
       const before = open;
-      open = new Fleet(config);
-      await before?.close();
+      open = { fleet: new Fleet(config), claims: new Claims(config.port, before?.claims) };
+      await before?.fleet.close();
     },
-    stop: () => open?.close(),
+    stop: () => open?.fleet.close(),
   });
 }
 

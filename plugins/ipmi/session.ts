@@ -66,21 +66,21 @@ export class Session {
 
   /**
    * The BMC's reply, whatever its completion code. One request at a time. Rejects with NoAnswer.
-   * `once`: what is sent again is the same packet, which a BMC that has taken it drops (6.12.13), so that nothing is done twice;
-   * where the answer was lost there is none, and the caller looks what has come of it.
+   * `once`: it is never sent again, and its answer waited for as long as for any other. BMCs should drop a packet that comes twice
+   * (6.12.13); ipmi_sim, slow to answer, does it twice. Where no answer comes the caller looks what has come of it.
    */
   async request(netFn: number, command: number, data: readonly number[] = [], once = false): Promise<Reply> {
     const sequence = ++this.#requests & 0x3f;
     const payload = message(netFn, command, sequence, Buffer.from(data));
     const packet = this.#packet(PAYLOAD.ipmi, payload);
-    let isFirst = true;
+    let isSent = false;
     return this.#exchange(
       () => {
-        if (once || isFirst) {
-          isFirst = false;
+        if (!isSent) {
+          isSent = true;
           return packet;
         }
-        return this.#packet(PAYLOAD.ipmi, payload);
+        return once ? undefined : this.#packet(PAYLOAD.ipmi, payload);
       },
       (heard) => {
         const reply = heard.payloadType === PAYLOAD.ipmi ? replyOf(heard.payload) : undefined;
@@ -140,11 +140,12 @@ export class Session {
     return encode({ payloadType, session: this.#bmcId, sequence: this.#sequence, payload }, this.#keys);
   }
 
-  /** Sends until there is an answer, each time what `packet` makes. */
-  #exchange<T>(packet: () => Buffer, answerOf: (packet: Packet) => T | undefined): Promise<T> {
+  /** Sends until there is an answer, each time what `packet` makes, or nothing. */
+  #exchange<T>(packet: () => Buffer | undefined, answerOf: (packet: Packet) => T | undefined): Promise<T> {
     const { transport, endpoint, tries, name } = this.#way;
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout;
+      let sent = 0;
       this.#heard = (heard) => {
         const answer = answerOf(heard);
         if (answer === undefined) return;
@@ -158,7 +159,9 @@ export class Session {
         if (wait === undefined) {
           this.#heard = () => {};
           reject(
-            new NoAnswer(`BMC ${name} did not answer (${tries.length} tries in ${tries.reduce((sum, one) => sum + one, 0) / 1000} s)`),
+            new NoAnswer(
+              `BMC ${name} did not answer (${sent} ${sent === 1 ? 'try' : 'tries'} in ${tries.reduce((sum, one) => sum + one, 0) / 1000} s)`,
+            ),
           );
           return;
         }
@@ -166,7 +169,10 @@ export class Session {
           if (index === 0) this.onSilence();
           send(index + 1);
         }, wait);
-        transport.send(packet(), endpoint).catch((error: unknown) => {
+        const bytes = packet();
+        if (bytes === undefined) return;
+        sent++;
+        transport.send(bytes, endpoint).catch((error: unknown) => {
           clearTimeout(timer);
           reject(error);
         });
