@@ -44,12 +44,13 @@ export interface IpmiSim {
 const MOST = 112;
 const START_LIMIT = 10_000;
 
-export async function startIpmiSim(count: number): Promise<IpmiSim> {
+/** `switchMs`: how long a chassis takes to be switched, and its BMC to answer. All BMCs of one ipmi_sim wait for each other. */
+export async function startIpmiSim(count: number, { switchMs = 0 } = {}): Promise<IpmiSim> {
   if (count > MOST) throw new Error(`one ipmi_sim has room for ${MOST} BMCs, not ${count}`);
   const folder = mkdtempSync(join(tmpdir(), 'kraken-ipmi-sim-'));
   const file = (name: string): string => join(folder, name);
   const base = await freePorts(count);
-  writeConfig(folder, count, base);
+  writeConfig(folder, count, base, switchMs);
   const child = spawn('ipmi_sim', ['-n', '-c', file('lan.conf'), '-f', file('node.emu'), '-s', file('state')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -83,10 +84,10 @@ function parseCommand(line: string): ChassisCommand {
   return { at: Number(at) / 1e6, bmc: Number(bmc), words: words.join(' ') };
 }
 
-function writeConfig(folder: string, count: number, base: number): void {
+function writeConfig(folder: string, count: number, base: number, switchMs: number): void {
   mkdirSync(join(folder, 'state'));
   const script = join(folder, 'chassis.sh');
-  writeFileSync(script, CHASSIS, { mode: 0o755 });
+  writeFileSync(script, chassis(switchMs), { mode: 0o755 });
   const bmcs = Array.from({ length: count }, (_, bmc) => ({ bmc, mc: `0x${(0x20 + 2 * bmc).toString(16)}` }));
   writeFileSync(join(folder, 'lan.conf'), bmcs.map(({ bmc, mc }) => lanConf(bmc, mc, base + bmc, script)).join('\n'));
   writeFileSync(join(folder, 'node.emu'), bmcs.map(({ mc }) => emu(mc)).join('\n'));
@@ -111,14 +112,14 @@ mc_enable ${mc}
 `;
 
 /** Called by ipmi_sim with the BMC's number; it runs inside of the BMC's answer. Its times are in nanoseconds. */
-const CHASSIS = `#!/bin/sh
+const chassis = (switchMs: number): string => `#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 bmc=$1; shift
 [ "$1" = set ] && echo "$(date +%s%N) $bmc $*" >> commands
 case "$1 $2" in
   'get power') power=0; [ -f $bmc.power ] && read -r power < $bmc.power; echo "power:\${power:-0}";;
   'get boot') boot=none; [ -f $bmc.boot ] && read -r boot < $bmc.boot; echo "boot:$boot";;
-  'set power') echo "$3" > $bmc.power;;
+  'set power') ${switchMs > 0 ? `sleep ${switchMs / 1000}; ` : ''}echo "$3" > $bmc.power;;
   'set boot') echo "$3" > $bmc.boot;;
   'set shutdown') echo 0 > $bmc.power;;
 esac
