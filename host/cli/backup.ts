@@ -1,8 +1,10 @@
 /** `kraken backup|restore`: the file lies on the host, so its path is made absolute here. */
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { withClient } from './client.ts';
+import { openClient, withClient } from './client.ts';
 import { confirm, mustConfirm } from './confirm.ts';
-import type { Action } from './io.ts';
+import { EXIT, Failure } from './failure.ts';
+import type { Action, Call } from './io.ts';
 import { printData } from './output.ts';
 import { count, sizeText } from './words.ts';
 
@@ -16,11 +18,32 @@ export const backup: Action = async (call) => {
 
 export const restore: Action = async (call) => {
   const file = resolve(call.args[0] ?? '');
-  await withClient(call, async (client) => {
-    const what = `replaces the state of the host on ${call.paths.socket} by that of ${file}`;
+  const client = await openClient(call).catch((error: unknown) => {
+    if (error instanceof Failure && error.exit === EXIT.unreachable) return undefined;
+    throw error;
+  });
+  try {
+    const where = client ? `the host on ${call.paths.socket}` : `the stopped host of ${call.paths.dataDir}`;
+    const what = `replaces the state of ${where} by that of ${file}`;
     if (mustConfirm(call)) await confirm(call, what, () => `This ${what}.\n`);
+    if (!client) {
+      await restoreStopped(call, file);
+      return;
+    }
     const answer = await client.ask('engine/restore', { file });
     if (await printData(call, answer)) return;
     call.io.out(`Restored: ${count(answer.nodes, 'node')}, revision ${answer.revision}.\n`);
-  });
+  } finally {
+    client?.close();
+  }
 };
+
+/** Nobody answers on the socket; the lock of the data directory says whether nobody runs on it either. */
+async function restoreStopped(call: Call, file: string): Promise<void> {
+  const { restoreInto } = await import('../store/backup.ts');
+  const { dataDir } = call.paths;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const { revision } = await restoreInto(dataDir, file);
+  if (await printData(call, { revision })) return;
+  call.io.out(`Restored into ${dataDir}, for the next kraken up: revision ${revision}.\n`);
+}

@@ -119,3 +119,21 @@ test('what is no backup is refused in words, and the host goes on as it was', as
   assert.notEqual(exit, 0);
   assert.match(err, /is there already/);
 });
+
+test("a stopped host takes a backup too, and nobody else's directory", async (t) => {
+  const lab = new Lab(t, { services: {} });
+  await lab.up();
+  const client = await lab.client();
+  await client.ask('node/apply', { nodes: [{ nodename: 'n1' }], mode: 'create' });
+  const file = join(lab.folder, 'b');
+  assert.equal((await lab.kraken('backup', file)).exit, 0);
+  await client.ask('node/apply', { nodes: [{ nodename: 'n2' }], mode: 'create' });
+  assert.equal((await lab.kraken('engine', 'stop')).exit, 0);
+  await until('the host has stopped', () => lab.processes().length === 0);
+  const { exit, out, err } = await lab.kraken('restore', file, '--yes');
+  assert.equal(exit, 0, err);
+  assert.match(out, /for the next kraken up/);
+  await lab.up();
+  const names = (await (await lab.client()).ask('state/read', { set: 'all', view: 'cfg' })).nodes.map((node) => node.name);
+  assert.ok(names.includes('n1') && !names.includes('n2'), names.join());
+});

@@ -14,9 +14,13 @@ const DISRUPTIVE = new Set(['powerOff', 'unhang', 'stop', 'update', 'drop', 'cle
  * each failure domain apart, a quarter of the whole is what can be told from outside.)
  */
 interface Cut {
+  readonly at: number;
   readonly lost: Set<string>;
   back: number;
 }
+
+/** A silent host is given up after this (40 s in the lab, and its report). */
+const NOTICED = 41 * SECOND;
 
 /** What people said of one node, and what became of it. */
 interface Truth {
@@ -147,16 +151,24 @@ export class Checkers {
       const seen = this.#lab.seen(id, '/runState') === 'SYNC' && this.#lab.seen(id, '/physState') === 'POWER_ON';
       return seen && heard(this.#lab, this.#machine(id)) && truth.wanted.phys === 'POWER_ON' && !truth.order && truth.sent.size === 0;
     });
-    const all = this.#lab.machines.size;
-    if (lost.length < Math.max(5, Math.floor((all + 1) * 0.1) + 1)) return;
-    const cut = { lost: new Set(lost), back: 0 };
+    if (lost.length < this.#mass()) return;
+    const cut = { at: this.#lab.now, lost: new Set(lost), back: 0 };
     for (const id of lost) this.#of(id).cut = cut;
   }
 
-  /** It is none of those that were cut off any more: a person took it on, or it was switched off. */
+  /** More than a tenth of all children, at least 5. */
+  #mass(): number {
+    return Math.max(5, Math.floor((this.#lab.machines.size + 1) * 0.1) + 1);
+  }
+
+  /**
+   * It is none of those that were cut off any more: a person took it on, or it was switched off. Before their silence was noticed,
+   * the others may be too few for a mass then.
+   */
   #takeOut(id: string): void {
     const truth = this.#of(id);
     truth.cut?.lost.delete(id);
+    if (truth.cut && this.#lab.now - truth.cut.at <= NOTICED && truth.cut.lost.size < this.#mass()) truth.cut.lost.clear();
     if (truth.cut && truth.cut.back * 4 >= truth.cut.lost.size) truth.cut.lost.clear();
     truth.cut = undefined;
   }
