@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import type { Declaration } from '@kraken-hpc/sdk/wire';
 import { checkpointing } from './checkpoints.ts';
-import type { HostConfig } from './documents/config.ts';
 import type { Api } from './control/api.ts';
 import type { ApiSession } from './control/session.ts';
 import { Questions } from './core/ask.ts';
 import type { Json, ServiceDeclaration } from './core/declaration.ts';
 import { Engine } from './core/engine.ts';
 import type { Millis } from './core/record.ts';
+import type { HostConfig } from './documents/config.ts';
 import { Schemas } from './documents/schemas.ts';
 import type { HostLog } from './log.ts';
 import { Loop } from './loop.ts';

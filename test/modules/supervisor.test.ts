@@ -265,7 +265,10 @@ test('what cannot be started says why', async () => {
     await assert.rejects(supervisor.ready('tool'), RefusalError);
     return supervisor.list()[0]?.why ?? '';
   };
-  assert.equal(await why({ command: ['/nowhere/module'] }), 'it crashed 3 times in 5 minutes, at last: it could not be started: /nowhere/module: ENOENT');
+  assert.equal(
+    await why({ command: ['/nowhere/module'] }),
+    'it crashed 3 times in 5 minutes, at last: it could not be started: /nowhere/module: ENOENT',
+  );
   writeFileSync(join(dir, 'file'), '');
   assert.match(await why({ cwd: join(dir, 'file', 'sub') }), /at last: it could not be started: ENOTDIR/);
   assert.match(await why({ config: { x: { file: '/nowhere/secret' } } }), /the file \/nowhere\/secret cannot be read \(ENOENT\)/);
