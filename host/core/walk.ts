@@ -19,7 +19,7 @@ export function advance(w: World, node: Node): void {
   for (const flight of [...node.flights]) settle(w, node, flight);
   const { plan, blocked } = pursue(w, node);
   if (plan.kind === 'blocked' || plan.steps.length === 0) {
-    for (const flight of [...node.flights]) interrupt(w, node, flight, 'it is not on the way any more');
+    for (const flight of interruptible(w, node)) interrupt(w, node, flight, 'it is not on the way any more');
     leaveQueue(w, node);
     if (blocked || w.unledNow(node).length > 0) setWalk(w, node, 'unreachable');
     else arrive(w, node);
@@ -27,7 +27,7 @@ export function advance(w: World, node: Node): void {
   }
   leaveGoal(w, node);
   const ready = plan.steps.filter((step) => step.after.length === 0).map((step) => step.mutation);
-  for (const flight of [...node.flights]) {
+  for (const flight of interruptible(w, node)) {
     if (!ready.some((mutation) => mutation.id === flight.mutation)) interrupt(w, node, flight, 'the plan goes another way now');
   }
   let first: Hindrance | undefined;
@@ -46,11 +46,16 @@ export function pursue(w: World, node: Node): { plan: Plan; blocked: Blocked | u
   return { plan: plan.rest, blocked: plan };
 }
 
+/** Steps from before a restart whose service has not declared itself again are kept: only then can they be judged. */
+function interruptible(w: World, node: Node): Flight[] {
+  return node.flights.filter((flight) => !flight.orphan || w.graph.mutation(flight.mutation) !== undefined);
+}
+
 /** What has become of a step in flight, by what is seen now. */
 function settle(w: World, node: Node, flight: Flight): void {
   const mutation = w.graph.mutation(flight.mutation);
   if (!mutation) {
-    end(w, node, flight);
+    if (!flight.orphan) end(w, node, flight);
     return;
   }
   const isAsk = w.graph.askOf(mutation.id) !== undefined;
