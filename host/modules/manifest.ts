@@ -67,8 +67,8 @@ function commandOf(file: string, dir: string, main: Json | undefined, command: J
   const words = typeof command === 'string' ? [command] : command;
   if (!Array.isArray(words) || words.length === 0 || !words.every((word): word is string => typeof word === 'string'))
     throw wrong(file, 'it has neither kraken.main (a script) nor kraken.command (a program with its arguments)');
-  const [program = '', ...rest] = words;
-  return [program.startsWith('.') ? resolve(dir, program) : program, ...rest];
+  // It starts in the service's data directory, where a file of its own would be looked for in vain.
+  return words.map((word) => (/^\.\.?\//.test(word) ? resolve(dir, word) : word));
 }
 
 /** In the source tree `dist/main.js` is `main.ts`, run through tsx with the packages' sources. */

@@ -31,7 +31,9 @@ put('far/node_modules/@kraken-hpc/simulator', {
 });
 put('far/node_modules/@kraken-hpc/sdk', { 'package.json': { name: '@kraken-hpc/sdk' } });
 put('near/plugins/source', { 'package.json': { name: 'source', kraken: { protocol: 1, main: 'dist/main.js' } }, 'main.ts': '' });
-const python = put('near/plugins/py', { 'module.json': { protocol: 1, name: 'py', version: '0.3.0', command: ['./run.py', '--fast'] } });
+const python = put('near/plugins/py', {
+  'module.json': { protocol: 1, name: 'py', version: '0.3.0', command: ['./run.py', '--fast', './fast.ini'] },
+});
 const broken = put('near/plugins/broken', { 'package.json': '{' });
 const roots = [join(root, 'near'), join(root, 'far')];
 const registry = createRegistry(roots);
@@ -42,7 +44,7 @@ test('nearest first, by the last part of the name; from source a module runs fro
     ['py 0.3.0', 'simulator 2.0.0', 'source 0.0.0'],
   );
   assert.deepEqual(registry.find('simulator').command, [process.execPath, join(near, 'dist/main.js')]);
-  assert.deepEqual(registry.find('py').command, [join(python, 'run.py'), '--fast']);
+  assert.deepEqual(registry.find('py').command, [join(python, 'run.py'), '--fast', join(python, 'fast.ini')]);
   assert.deepEqual(registry.find(python), registry.find('py'));
   const source = registry.find('source').command;
   assert.equal(source.at(-1), join(root, 'near/plugins/source/main.ts'));
