@@ -1,5 +1,6 @@
 /** A host that runs on one data directory: store, engine, loop, module processes. Restoring a backup makes a new one. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Declaration } from '@kraken-hpc/sdk/wire';
 import { checkpointing } from './checkpoints.ts';
 import type { Api } from './control/api.ts';
@@ -77,7 +78,11 @@ async function compose(
     now,
     random: Math.random,
     host: { name: options.name, version: VERSION, node: engine.world.self },
-    declared: (spec, declaration, wire) => takeDeclaration(schemas, getLoop(), spec, declaration, wire),
+    declared: (spec, declaration, wire) =>
+      besideOthers(
+        () => takeDeclaration(schemas, getLoop(), spec, declaration, wire),
+        () => supervisor.list().some(({ service, state }) => service !== spec.service && state === 'starting'),
+      ),
     state: (service, state, why) => getLoop().push({ type: 'service', service, state, ...(why === undefined ? {} : { why }) }),
     observed: (service, items) => getLoop().ask((request) => ({ type: 'observed', request, service, items })),
     handle: (service, method, params, session) => options.api().handle(method, params, moduleSession(service, session)),
@@ -150,6 +155,22 @@ function serviceDir(dataDir: string): string {
 function steadyClock(stored: Millis): () => Millis {
   const base = Math.max(Date.now(), stored) - performance.now();
   return () => Math.round(base + performance.now());
+}
+
+/** How long a declaration that is refused is held up for the services that are still starting, and how often it is tried. */
+const OTHERS_LIMIT = 5_000;
+const OTHERS_PAUSE = 100;
+
+/** What is a contradiction alone may be none beside a service that starts at the same time (a boot plugin beside the power plugin). */
+async function besideOthers(declare: () => Promise<void>, othersStart: () => boolean): Promise<void> {
+  for (const end = performance.now() + OTHERS_LIMIT; ; await sleep(OTHERS_PAUSE)) {
+    const mayHelp = othersStart() && performance.now() < end;
+    try {
+      return await declare();
+    } catch (error) {
+      if (!mayHelp) throw error;
+    }
+  }
 }
 
 /** The schemas first, as the graph speaks of their paths; neither stays if the other is refused. */
