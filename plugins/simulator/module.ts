@@ -101,7 +101,8 @@ export function simulator(): Module {
         send: (reports) => kraken.discover(reports),
         log,
       });
-      const paths = ['/platform', '/sim/fault', ...readsOf(config)] as const;
+      // Beside real BMCs it has no platform of its own, and may not ask for it.
+      const paths = [...(config.parts.includes('power') ? ['/platform'] : []), '/sim/fault', ...readsOf(config)];
       await kraken.watch({ paths: paths as never, view: config.parts.includes('power') ? 'cfg' : 'both' }, follow(running));
     },
     stop: () => running?.end(),
