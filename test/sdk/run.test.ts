@@ -197,7 +197,9 @@ test('the deadline answers for those who do not', async () => {
           ...STEP,
           atOnce: 1,
           run: async ({ node, signal, left }) => {
-            assert.ok(left() <= 200 && left() >= 0);
+            // The module's clock is the host's as it was told, in whole milliseconds: it may lag by one. Said in words, since without them
+            // assert.ok looks for its own source text, which takes minutes in what tsx makes of this file.
+            assert.ok(left() < 210 && left() >= 0, `${left()} ms are left of 200`);
             if (node.id === 'kr1') return ON;
             signal.addEventListener('abort', () => signals.push(node.id));
             await sleep(400);
