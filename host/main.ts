@@ -95,3 +95,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
   running.startServices();
   return { port, socket: options.socket, stop, stopped };
 }
+
+/** Takes a backup's state into the data directory of a host that does not run; its lock says whether one does. */
+export function restoreStoppedHost(dataDir: string, file: string): ReturnType<typeof restoreInto> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  return restoreInto(dataDir, file);
+}

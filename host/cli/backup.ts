@@ -1,5 +1,4 @@
 /** `kraken backup|restore`: the file lies on the host, so its path is made absolute here. */
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openClient, withClient } from './client.ts';
 import { confirm, mustConfirm } from './confirm.ts';
@@ -40,10 +39,9 @@ export const restore: Action = async (call) => {
 
 /** Nobody answers on the socket; the lock of the data directory says whether nobody runs on it either. */
 async function restoreStopped(call: Call, file: string): Promise<void> {
-  const { restoreInto } = await import('../store/backup.ts');
+  const { restoreStoppedHost } = await import('../main.ts');
   const { dataDir } = call.paths;
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const { revision } = await restoreInto(dataDir, file);
+  const { revision } = await restoreStoppedHost(dataDir, file);
   if (await printData(call, { revision })) return;
   call.io.out(`Restored into ${dataDir}, for the next kraken up: revision ${revision}.\n`);
 }
