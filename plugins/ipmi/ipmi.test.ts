@@ -212,3 +212,36 @@ test('a packet that was tampered with is not believed', () => {
     assert.equal(decode(bytes.subarray(0, index), keys), undefined, `cut at ${index}`);
   }
 });
+
+for (const [what, change] of [
+  ['is moved', { path: '/ipmi/port', to: 9 }],
+  ['is moved as a whole', { path: '/ipmi', to: { address: '127.0.0.2' } }],
+  ['is of another platform', { path: '/platform', to: 'sim' }],
+  ['is deleted', { path: '' }],
+] as const)
+  test(`a BMC that another node names too is not spoken to until that one ${what}`, () =>
+    withBmcs(1, {}, async ({ bmcs, module }) => {
+      const twin = { nodename: 'kr9', platform: 'ipmi', ipmi: { address: '127.0.0.1', port: bmcs.port(0) } };
+      module.changed([{ node: 'twin', view: 'cfg', path: '', to: twin }]);
+      for (const answer of [await module.poll('power'), await module.run('powerOn')]) {
+        assert.equal(answer.failed.n0?.error, 'NodeUnreachable');
+        assert.match(
+          answer.failed.n0?.message ?? '',
+          /^BMC .* is also that of kr9, so nothing is done through it; correct \/ipmi\/address/,
+        );
+      }
+      assert.equal(bmcs.counts(0).received, 0);
+      module.changed([{ node: 'twin', view: 'cfg', ...change }]);
+      assert.deepEqual((await module.run('powerOn')).observed, { n0: ON });
+    }));
+
+test('a power command whose answer is late is sent once: not every BMC drops what comes twice', () =>
+  withBmcs(1, { config: { answerMs: 1000 } }, async ({ bmcs, module }) => {
+    bmcs.set(0, { loseAnswerOf: 0x02 });
+    await module.poll('power');
+    const before = bmcs.counts(0).received;
+    assert.deepEqual((await module.run('powerOn', { within: 8000 })).observed, { n0: ON });
+    assert.deepEqual(bmcs.counts(0).commands, ['control 1']);
+    // Status, command; then open, RAKP 1 and 3, privilege, and one look.
+    assert.equal(bmcs.counts(0).received - before, 7);
+  }));
