@@ -227,6 +227,9 @@ test('what somebody may have meant', () => {
   check('phyState', 'physState');
   check('PXE', 'pxe');
   check('pxy', 'pxe');
+  check('xpe', 'pxe');
+  check('runSatte', 'runState');
+  check('mv', undefined);
   check('bmc', undefined);
   check('x', undefined);
   check('', undefined);
