@@ -5,7 +5,6 @@ import { matches, type NodeSet } from '../core/nodeset.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Change, Millis, NodeId, Turn } from '../core/record.ts';
 import { packLines } from './lines.ts';
-import { subjectOf } from './select.ts';
 import { type ApiSession, refusal } from './session.ts';
 
 export type EventKind = 'state' | 'mutation' | 'discovery' | 'service';
@@ -77,7 +76,7 @@ export class Events {
   #send(watch: Watch, all: readonly Happened[]): void {
     const engine = this.#engine();
     const wanted = ({ kind, node }: Happened): boolean =>
-      watch.kinds.has(kind) && (watch.set === undefined || matches(watch.set, subjectOf(engine.node(node))));
+      watch.kinds.has(kind) && (watch.set === undefined || matches(watch.set, engine.subject(node)));
     const events = all.filter(wanted).map(({ text }) => text);
     if (events.length === 0) return;
     if (watch.session.pendingBytes > SLOW_BYTES) {

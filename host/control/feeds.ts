@@ -9,7 +9,6 @@ import type { Queries } from '../core/queries.ts';
 import type { Change, NodeId, Revision, Turn } from '../core/record.ts';
 import { narrow, showChange } from './changes.ts';
 import { packLines } from './lines.ts';
-import { subjectOf } from './select.ts';
 import { type ApiSession, refusal } from './session.ts';
 import { page, showNode, type View } from './view.ts';
 
@@ -157,7 +156,7 @@ export class Feeds {
   #belongs({ filter }: Feed, id: NodeId): boolean {
     const node = this.#engine().node(id);
     if (!node || (filter.nodes && !filter.nodes.has(id))) return false;
-    return filter.set === undefined || matches(filter.set, subjectOf(node));
+    return filter.set === undefined || matches(filter.set, this.#engine().subject(id));
   }
 
   /** The feed's part of a turn. Nodes that came into its set are shown whole; those that left it are told as gone. */

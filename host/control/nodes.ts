@@ -6,7 +6,7 @@ import { isObject, mergePatch } from '../core/pointer.ts';
 import type { Change, Millis, NodeId, Revision } from '../core/record.ts';
 import { showChange } from './changes.ts';
 import type { HostPort } from './port.ts';
-import { selectNodes, selectTargets } from './select.ts';
+import { selectNodes, selectSome, selectTargets } from './select.ts';
 import { type ApiSession, authorOf, type Params, refusal } from './session.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -116,7 +116,7 @@ export function plan(port: HostPort, params: Params): Json {
   const { nodes, values, order } = params;
   if (Array.isArray(nodes)) return engine.plan(documents(port, nodes, 'put'), now) as unknown as Json;
   const text = String(params['set']);
-  const ids = text === '' ? [...engine.ids()].filter((id) => id !== engine.self) : selectTargets(engine, text, 'node/plan');
+  const ids = selectTargets(engine, text || 'all', 'node/plan');
   if (order !== undefined) return engine.planOrder(ids, now) as unknown as Json;
   return engine.plan(setChange(port, ids, isObject(values) ? values : {}), now) as unknown as Json;
 }
@@ -124,7 +124,7 @@ export function plan(port: HostPort, params: Params): Json {
 export async function history(port: HostPort, params: Params): Promise<Json> {
   const { limit, before, since } = params;
   const text = params['set'];
-  const ids = typeof text === 'string' && text !== '' ? selectTargets(port.engine, text, 'node/history') : undefined;
+  const ids = typeof text === 'string' && text !== '' ? selectSome(port.engine, text, 'node/history') : undefined;
   const options = {
     limit: Number(limit),
     ...(typeof before === 'number' ? { before } : {}),

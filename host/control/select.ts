@@ -1,9 +1,8 @@
 /** From what people name to nodes. Naming something that does not exist is the caller's error, and is told as such. */
 import { CODES } from '@kraken-hpc/sdk/wire';
 import { closest } from '../core/closest.ts';
-import { matches, type NodeSet, NodeSetError, namesOf, parseNodeSet, type Subject } from '../core/nodeset.ts';
-import { get, isObject } from '../core/pointer.ts';
-import type { NodeView, Queries } from '../core/queries.ts';
+import { isNamed, matches, type NodeSet, NodeSetError, namesOf, parseNodeSet } from '../core/nodeset.ts';
+import type { Queries } from '../core/queries.ts';
 import type { NodeId } from '../core/record.ts';
 import { refusal } from './session.ts';
 
@@ -28,15 +27,32 @@ export function selectNodes(engine: Queries, text: string | undefined): NodeId[]
   const set = parseSet(text);
   const names = namesOf(set);
   if (names) return namedNodes(engine, names);
-  return [...engine.ids()].filter((id) => matches(set, subjectOf(engine.node(id))));
+  return [...engine.ids()].filter((id) => matches(set, engine.subject(id)));
 }
 
-/** The nodes that something is to be done to: a set that is empty, or matches nothing, is refused instead of doing nothing or all. */
-export function selectTargets(engine: Queries, text: string, verb: string): NodeId[] {
+/** The nodes of a set that must be some: one that is empty, or matches nothing, is refused instead of meaning all or none. */
+export function selectSome(engine: Queries, text: string, verb: string): NodeId[] {
   if (text === '') throw refusal(CODES.InvalidParams, `${verb} is refused`, 'set', 'it names no nodes', 'Name them, or write all');
   const ids = selectNodes(engine, text);
   if (ids.length === 0) throw refusal(CODES.UnknownNode, `${verb} is refused`, text, 'no node matches it', 'kraken node list shows all');
   return ids;
+}
+
+/** The nodes that something is to be done to. This host's own node is among them only where it is named: `power off all` keeps it on. */
+export function selectTargets(engine: Queries, text: string, verb: string): NodeId[] {
+  const ids = selectSome(engine, text, verb);
+  const { self } = engine;
+  if (!ids.includes(self) || isNamed(parseSet(text), engine.subject(self))) return ids;
+  const others = ids.filter((id) => id !== self);
+  if (others.length > 0) return others;
+  const name = engine.node(self)?.name || self;
+  throw refusal(
+    CODES.UnknownNode,
+    `${verb} is refused`,
+    text,
+    'only the node of this host itself matches it',
+    `If you mean it, name it: ${name}`,
+  );
 }
 
 function namedNodes(engine: Queries, names: readonly string[]): NodeId[] {
@@ -72,18 +88,4 @@ function nearest(engine: Queries, name: string): string[] {
     if (beginning !== '' && known.toLowerCase().startsWith(beginning)) near.add(known);
   }
   return [...near];
-}
-
-/** What a set is matched against; a node that is gone matches nothing but `all` and what is negated. */
-export function subjectOf(node: NodeView | undefined): Subject {
-  return {
-    id: node?.id ?? '',
-    name: node?.name ?? '',
-    label: (name) => {
-      const labels = node?.cfg['labels'];
-      const value = isObject(labels) ? labels[name] : undefined;
-      return value === undefined ? undefined : String(value);
-    },
-    value: (view, path) => (view === 'cfg' ? get(node?.cfg, path) : node?.facts.get(path)?.value),
-  };
 }

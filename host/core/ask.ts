@@ -6,6 +6,7 @@ import { explain } from './explain.ts';
 import { planChange, planOrder } from './foresee.ts';
 import { graphView, wholeGraphView } from './graph-view.ts';
 import type { Node } from './node.ts';
+import type { Subject } from './nodeset.ts';
 import { nest } from './pointer.ts';
 import type { NodeView, Queries } from './queries.ts';
 import type { Millis, NodeId, Revision } from './record.ts';
@@ -34,6 +35,11 @@ export class Questions implements Queries {
 
   named(name: string): NodeView | undefined {
     return this.#w.byName.get(name);
+  }
+
+  subject(id: NodeId): Subject {
+    const node = this.#w.nodes.get(id);
+    return node ? this.#w.subject(node) : { id: '', name: '', label: () => undefined, value: () => undefined };
   }
 
   ids(): Iterable<NodeId> {

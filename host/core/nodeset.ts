@@ -144,6 +144,13 @@ function holds(term: Term, subject: Subject): boolean {
   }
 }
 
+/** Whether the set speaks of this subject by its name or id, and not only of what it is like. */
+export function isNamed(set: NodeSet, subject: Subject): boolean {
+  return set.any.some(
+    (all) => all.some((term) => term.kind === 'names' && holds(term, subject)) && all.every((term) => holds(term, subject)),
+  );
+}
+
 /** The names, where the set is nothing but names: the caller can look them up. */
 export function namesOf(set: NodeSet): readonly string[] | undefined {
   const names: string[] = [];

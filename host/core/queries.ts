@@ -2,6 +2,7 @@
 import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup, WalkState } from './answers.ts';
 import type { Json, Path } from './declaration.ts';
 import type { CfgChange, Limit } from './event.ts';
+import type { Subject } from './nodeset.ts';
 import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
 
 /** A node as the world holds it. Not a copy: read it, never write it, never keep it over a turn. */
@@ -21,6 +22,8 @@ export interface Queries {
   node(id: NodeId): NodeView | undefined;
   /** By name; names are unique. */
   named(name: string): NodeView | undefined;
+  /** What a node set is matched against; a node that is gone matches nothing but `all` and what is negated. */
+  subject(id: NodeId): Subject;
   ids(): Iterable<NodeId>;
   count(): number;
   /** The dsc document, nested as cfg is, built from the facts; with `/busy`, `/services`. */

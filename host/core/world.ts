@@ -14,7 +14,7 @@ import type { Graph, GraphVariable } from './graph.ts';
 import { buildGraph } from './graph.ts';
 import { Limiter } from './limits.ts';
 import type { Node } from './node.ts';
-import { matches, type NodeSet } from './nodeset.ts';
+import { matches, type NodeSet, type Subject } from './nodeset.ts';
 import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
 import type { Change, Fact, Millis, NodeId } from './record.ts';
@@ -188,16 +188,23 @@ export class World extends TurnBook {
     if (!found?.serves) return found !== undefined;
     const labels = get(doc, '/labels');
     const label = (key: string): string | undefined => (isObject(labels) && labels[key] !== undefined ? String(labels[key]) : undefined);
-    return matches(found.serves, { id, name, label, value: (view, path) => (view === 'cfg' ? get(doc, path) : node?.seen(path)) });
+    return matches(found.serves, { id, name, label, value: (view, path) => this.#valueAt(view, path, doc, node) });
   }
 
-  subject(node: Node): Parameters<typeof matches>[1] {
+  /** What a node set is matched against. */
+  subject(node: Node): Subject {
     return {
       id: node.id,
       name: node.name,
       label: (name) => node.label(name),
-      value: (view, path) => (view === 'cfg' ? get(node.cfg, path) : node.seen(path)),
+      value: (view, path) => this.#valueAt(view, path, node.cfg, node),
     };
+  }
+
+  /** As the planner reads (`readCode`): what nothing mutates is as it is configured, until it is observed. */
+  #valueAt(view: 'cfg' | 'dsc', path: Path, cfg: Doc, node: Node | undefined): Json | undefined {
+    if (view === 'cfg') return get(cfg, path);
+    return node?.seen(path) ?? (this.graph.variable(path)?.isMutable ? undefined : get(cfg, path));
   }
 
   /** What the planner goes by: an observed path reads dsc; one that nothing mutates reads dsc if observed, else cfg. */

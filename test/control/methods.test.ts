@@ -155,12 +155,40 @@ test('sets name nodes by name, id, label and value; each once', async () => {
       ['@rack=r1&!kr4', 'kr2'],
       ['physState=POWER_OFF', 'kr2'],
       ['cfg.platform=test&@rack=r2', 'kr1 kr3'],
+      ['platform=test&@rack=r2', 'kr1 kr3'],
+      ['platform=other', ''],
       ['@rack=none', ''],
     ];
     for (const [set, expected] of cases) {
       const { nodes } = await one.ask('state/read', { set, paths: [] });
       assert.equal(nodes.map(({ name }) => name).join(' '), expected, set);
     }
+  });
+});
+
+test('what is done to all, or to what is alike, is not done to this host itself unless it is named', async () => {
+  await withControl({}, async ({ client }) => {
+    const one = client();
+    const cases: readonly [set: string, nodes: number][] = [
+      ['all', 4],
+      ['*', 4],
+      ['!@rack=none', 4],
+      ['physState=POWER_ON', 2],
+      ['kr1,@rack=r1,!kr1', 4],
+      ['all,head', 5],
+      ['head', 1],
+      [idOf(0), 1],
+      ['head&physState=POWER_ON', 1],
+    ];
+    await ask(one, 'node/set', { set: 'head,kr[1-2]', values: { '/physState': 'POWER_ON' } });
+    for (const [set, nodes] of cases) {
+      assert.equal((await ask(one, 'node/hold', { set, why: 'a test' })).nodes, nodes, `hold ${set}`);
+      assert.equal((await ask(one, 'node/set', { set, values: {} })).nodes, nodes, `set ${set}`);
+    }
+    await ask(one, 'node/set', { set: 'head', values: { '/labels/role': 'head' } });
+    const refused = ask(one, 'node/power', { set: '@role=head', to: 'off' });
+    await assert.rejects(refused, /only the node of this host itself matches it\. If you mean it, name it: head/);
+    assert.equal((await one.ask('node/history', { set: '@role=head', limit: 1 })).changes.length, 1, 'its history is for everybody');
   });
 });
 
