@@ -151,13 +151,12 @@ export function polled(w: World, id: number, observed: readonly Observed[], fail
     if (!poll.nodes.has(item.node)) continue;
     observe(w, poll.service, item, asked);
     const node = w.nodes.get(item.node);
-    if (!node) continue;
-    if (isPower && node.unreachable) reached(w, node);
-    if (node.flights.some((flight) => flight.orphan)) {
-      node.polled ??= new Map();
-      node.polled.set(poll.poller, poll.askedAt);
-      w.dirty.add(node);
-    }
+    if (node) answered(w, node, poll, isPower);
+  }
+  const unseen = new Set(failed.map(({ node }) => node));
+  for (const nodeId of poll.nodes) {
+    const node = w.nodes.get(nodeId);
+    if (node && poller && !unseen.has(nodeId) && wasSeen(node, poll, poller)) answered(w, node, poll, isPower);
   }
   for (const { node: nodeId, error } of failed) {
     const node = w.nodes.get(nodeId);
@@ -171,6 +170,22 @@ export function polled(w: World, id: number, observed: readonly Observed[], fail
       if (poller?.discovers.some((declared) => covers(declared, path)) && !fact.boot) fact.stale ??= fact.at;
   }
   if (lost) unanswered(w, poll, lost);
+}
+
+function answered(w: World, node: Node, poll: Poll, isPower: boolean): void {
+  if (isPower && node.unreachable) reached(w, node);
+  if (!node.flights.some((flight) => flight.orphan)) return;
+  node.polled ??= new Map();
+  node.polled.set(poll.poller, poll.askedAt);
+  w.dirty.add(node);
+}
+
+/** What was reported after the call was made, before its reply, as a module does where others are slow, is an answer too. */
+function wasSeen(node: Node, poll: Poll, poller: Poller): boolean {
+  if (node.unreachable === undefined && !node.flights.some((flight) => flight.orphan)) return false;
+  for (const [path, fact] of node.facts)
+    if (fact.at > poll.askedAt && fact.by === poll.service && poller.discovers.some((declared) => covers(declared, path))) return true;
+  return false;
 }
 
 /** The call itself came to nothing: who was only being asked is asked again soon. */
