@@ -17,7 +17,7 @@ import type { ModuleSession } from './modules/hooks.ts';
 import { createRegistry, parseServices, type ServiceSpec } from './modules/registry.ts';
 import { Supervisor } from './modules/supervisor.ts';
 import { performers } from './performers.ts';
-import { followServices } from './services.ts';
+import { followServices, startServices } from './services.ts';
 import { type OpenedStore, openStore, type Store } from './store/store.ts';
 
 export interface RunningOptions {
@@ -102,9 +102,7 @@ async function compose(
     supervisor,
     schemas,
     now,
-    startServices: () => {
-      for (const spec of specs) supervisor.start(spec);
-    },
+    startServices: () => startServices(engine, supervisor, specs),
     stop: async () => {
       await supervisor.stopAll('the host is stopping');
       getLoop().stop();

@@ -1,4 +1,5 @@
-/** cfg `/services/NAME/state` of the host's own node starts and stops its services, as in the original. */
+/** cfg `/services/NAME/state` of the host's own node starts and stops its services, as in the original; over a restart, too. */
+import type { Json } from './core/declaration.ts';
 import type { Engine } from './core/engine.ts';
 import { get } from './core/pointer.ts';
 import type { Loop } from './loop.ts';
@@ -9,14 +10,28 @@ export function followServices(loop: Loop, engine: Engine, supervisor: Superviso
   loop.onTurn((turn) => {
     for (const change of turn.changes) {
       if (change.view !== 'cfg' || change.node !== engine.world.self || !change.path.startsWith('/services')) continue;
-      const own = engine.world.nodes.get(engine.world.self);
       for (const { service } of specs) {
-        const wanted = own && get(own.cfg, `/services/${service}/state`);
+        const wanted = wantedState(engine, service);
         const state = supervisor.list().find((one) => one.service === service)?.state;
-        if (wanted === 'STOP' && state !== 'stopped' && state !== 'stopping')
-          void supervisor.stop(service, `cfg of ${own?.name} wants it stopped`);
+        if (wanted === 'STOP' && state !== 'stopped' && state !== 'stopping') void supervisor.stop(service, stoppedBy(engine));
         else if (wanted === 'RUN' && (state === 'stopped' || state === 'failed')) supervisor.resume(service).catch(() => undefined);
       }
     }
   });
+}
+
+/** Starts those that nobody wants stopped; the others are known, and can be started. */
+export function startServices(engine: Engine, supervisor: Supervisor, specs: readonly ServiceSpec[]): void {
+  for (const spec of specs) {
+    if (wantedState(engine, spec.service) === 'STOP') supervisor.add(spec, stoppedBy(engine));
+    else supervisor.start(spec);
+  }
+}
+
+function wantedState(engine: Engine, service: string): Json | undefined {
+  return get(engine.world.nodes.get(engine.world.self)?.cfg ?? {}, `/services/${service}/state`);
+}
+
+function stoppedBy(engine: Engine): string {
+  return `cfg of ${engine.world.nodes.get(engine.world.self)?.name} wants it stopped`;
 }

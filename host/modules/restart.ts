@@ -56,8 +56,18 @@ export interface Step {
   readonly act: LifeAct;
 }
 
-export function newborn(now: Millis): Life {
-  return { phase: 'stopped', since: now, alive: false, again: false, crashes: [], streak: 0, starts: 0 };
+/** `why`: it is not to be started. */
+export function newborn(now: Millis, why?: string): Life {
+  return {
+    phase: 'stopped',
+    since: now,
+    ...(why === undefined ? {} : { why }),
+    alive: false,
+    again: false,
+    crashes: [],
+    streak: 0,
+    starts: 0,
+  };
 }
 
 /** Milliseconds until the restart after the `streak`-th crash in a row; `random` in [0, 1). */

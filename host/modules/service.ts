@@ -54,11 +54,11 @@ export class Service {
   #retry: NodeJS.Timeout | undefined;
   #settled: (() => void)[] = [];
 
-  constructor(spec: ServiceSpec, options: ServiceOptions) {
+  constructor(spec: ServiceSpec, options: ServiceOptions, stopped?: string) {
     this.#spec = spec;
     this.#options = options;
     const { hooks, limits } = options;
-    this.#life = newborn(hooks.now());
+    this.#life = newborn(hooks.now(), stopped);
     this.log = new ModuleLog(limits, hooks.now, (line) => this.#scrubLog(line));
     this.#complaints = new Complaints(hooks.now, (sentence) => this.#say('warn', sentence));
   }

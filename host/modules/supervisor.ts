@@ -44,6 +44,12 @@ export class Supervisor {
     else known.service.restart('its configuration changed', spec);
   }
 
+  /** Makes it known, to be started by `resume`; `why` it is not started now. */
+  add(spec: ServiceSpec, why: string): void {
+    this.#services.set(spec.service, { spec, service: new Service(spec, this.#options, why) });
+    this.#options.hooks.state(spec.service, 'stopped', why);
+  }
+
   /** Again, as it was: an operator's `kraken service start`. Resolves when ready, rejects (RefusalError) when it will not be. */
   async resume(service: string): Promise<void> {
     const found = this.#find(service).service;

@@ -163,17 +163,29 @@ test('several services of one module serve different nodes; two that serve one n
   await until('the second of them is rejected', () => sentence.test(again.err()), 5_000, 20, again.err);
 });
 
-test('cfg /services/NAME/state of the host stops and starts a service', async (t) => {
+test('cfg /services/NAME/state of the host stops and starts a service, over a restart of the host, too', async (t) => {
   const lab = new Lab(t, {});
   lab.configure({ services: { pdu: { module: written(lab, 'pdu', MISFITS['good'] ?? '') } } });
-  await lab.up();
+  const host = await lab.up();
   const client = await lab.client();
   await service(client, 'pdu', 'ready');
   const [own] = (await client.ask('state/read', { set: 'all', view: 'cfg' })).nodes;
-  const want = (state: string): Promise<object> =>
-    client.ask('node/set', { set: own?.name ?? '', values: { '/services/pdu/state': state } });
-  await want('STOP');
+  const want = (by: Client, state: string): Promise<object> =>
+    by.ask('node/set', { set: own?.name ?? '', values: { '/services/pdu/state': state } });
+  await want(client, 'STOP');
   await service(client, 'pdu', 'stopped');
-  await want('RUN');
+  await want(client, 'RUN');
   await service(client, 'pdu', 'ready');
+  await want(client, 'STOP');
+  await service(client, 'pdu', 'stopped');
+  host.child.kill('SIGTERM');
+  await host.ended;
+
+  await lab.up();
+  const again = await lab.client();
+  const [pdu] = (await again.ask('service/list', {})).services;
+  assert.deepEqual([pdu?.state, pdu?.restarts, pdu?.pid], ['stopped', 0, undefined], 'what cfg wants stopped is not started');
+  assert.match(pdu?.why ?? '', /^cfg of .* wants it stopped$/);
+  await want(again, 'RUN');
+  await service(again, 'pdu', 'ready');
 });
