@@ -49,7 +49,8 @@ export function hindrance(w: World, node: Node, mutation: Mutation): Hindrance |
   );
 }
 
-function heldBack(w: World, node: Node): Hindrance | undefined {
+/** What keeps all steps of a node back, whatever they are. */
+export function heldBack(w: World, node: Node): Hindrance | undefined {
   return w.frozen ? { kind: 'frozen', since: w.frozen.since } : holdOf(w, node);
 }
 

@@ -98,6 +98,24 @@ const FAULTS: readonly Fault[] = [
     waiting: 'frozen',
   },
   {
+    name: 'held at its goal',
+    seed: (lab) => {
+      up(lab);
+      lab.operate({ kind: 'hold', nodes: [KR1], why: 'its disk is changed' });
+    },
+    summary: 'kr1 is where it should be (power: POWER_ON) for 0.7 s. But held by alice until it is released: its disk is changed.',
+    todo: 'Release it when it may be touched again. → kraken node release kr1',
+  },
+  {
+    name: 'frozen at its goal',
+    seed: (lab) => {
+      up(lab);
+      lab.operate({ kind: 'freeze', why: 'the switch is replaced' });
+    },
+    summary: 'kr1 is where it should be (power: POWER_ON) for 0.7 s. But the engine is frozen by alice for 0 s: the switch is replaced.',
+    todo: 'Thaw it when that is done. → kraken engine thaw',
+  },
+  {
     name: 'busy',
     seed: (lab) => {
       up(lab);
