@@ -82,6 +82,9 @@ export class PeerHost implements Host<unknown, unknown> {
   readonly #reportable: Reportable;
   readonly #watchers = new Map<number, Watcher>();
   readonly #listeners = new Map<number, (events: readonly Event[], dropped: number) => void>();
+  /** Watches whose answer is under way, and what came for them with it: one read may bring both, and the answer is taken later. */
+  #opening = 0;
+  #early: { readonly watch: number; readonly tell: () => void }[] = [];
 
   constructor(peer: Peer<'module'>, reportable: Reportable) {
     this.#peer = peer;
@@ -116,9 +119,13 @@ export class PeerHost implements Host<unknown, unknown> {
   }
 
   async watch(query: Query<unknown, unknown> & { readonly from?: number }, watcher: Watcher): Promise<() => Promise<void>> {
-    const { watch, nodes, more } = await this.#peer.request('state/watch', query);
-    this.#watchers.set(watch, watcher);
-    watcher.nodes(nodes, more);
+    const watch = await this.#open(
+      () => this.#peer.request('state/watch', query),
+      (answer) => {
+        this.#watchers.set(answer.watch, watcher);
+        watcher.nodes(answer.nodes, answer.more);
+      },
+    );
     return async () => {
       this.#watchers.delete(watch);
       await this.#peer.request('state/unwatch', { watch });
@@ -130,8 +137,10 @@ export class PeerHost implements Host<unknown, unknown> {
     set: string,
     listener: (events: readonly Event[], dropped: number) => void,
   ): Promise<() => Promise<void>> {
-    const { watch } = await this.#peer.request('events/watch', { kinds, set });
-    this.#listeners.set(watch, listener);
+    const watch = await this.#open(
+      () => this.#peer.request('events/watch', { kinds, set }),
+      (answer) => void this.#listeners.set(answer.watch, listener),
+    );
     return async () => {
       this.#listeners.delete(watch);
       await this.#peer.request('state/unwatch', { watch });
@@ -160,14 +169,39 @@ export class PeerHost implements Host<unknown, unknown> {
     return this.#peer.request(method, params);
   }
 
-  changed({ watch, changes, nodes, revision, more, resync }: Params<'state/changed'>): void {
+  changed(params: Params<'state/changed'>): void {
+    const { watch, changes, nodes, revision, more, resync } = params;
     const watcher = this.#watchers.get(watch);
-    if (resync === true) watcher?.resync?.();
-    if (nodes !== undefined) watcher?.nodes(nodes, more === true);
-    if (changes.length > 0) watcher?.changes(changes, revision);
+    if (!watcher) return this.#keep(watch, () => this.changed(params));
+    if (resync === true) watcher.resync?.();
+    if (nodes !== undefined) watcher.nodes(nodes, more === true);
+    if (changes.length > 0) watcher.changes(changes, revision);
   }
 
-  happened({ watch, events, dropped }: Params<'events/happened'>): void {
-    this.#listeners.get(watch)?.(events, dropped ?? 0);
+  happened(params: Params<'events/happened'>): void {
+    const { watch, events, dropped } = params;
+    const listener = this.#listeners.get(watch);
+    if (listener) listener(events, dropped ?? 0);
+    else this.#keep(watch, () => this.happened(params));
+  }
+
+  /** Opens a watch, then tells it what came before this end knew its number. */
+  async #open<A extends { readonly watch: number }>(request: () => Promise<A>, opened: (answer: A) => void): Promise<number> {
+    this.#opening++;
+    try {
+      const answer = await request();
+      opened(answer);
+      const mine = this.#early.filter(({ watch }) => watch === answer.watch);
+      this.#early = this.#early.filter(({ watch }) => watch !== answer.watch);
+      for (const { tell } of mine) tell();
+      return answer.watch;
+    } finally {
+      this.#opening--;
+      if (this.#opening === 0) this.#early = [];
+    }
+  }
+
+  #keep(watch: number, tell: () => void): void {
+    if (this.#opening > 0) this.#early.push({ watch, tell });
   }
 }

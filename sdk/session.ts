@@ -112,7 +112,7 @@ export class Session {
       throw rpcError('NoCommonVersion', text, { offered: protocols, supported: [PROTOCOL] });
     }
     this.#config = this.#checked(config);
-    this.#clock = now - performance.now();
+    this.#clock = clockOf(now) - performance.now();
     this.#state = 'declared';
     const { definition } = this.#module;
     const declaration = definition.declares?.(this.#module.declaration, this.#config as never) ?? this.#module.declaration;
@@ -270,6 +270,15 @@ export class Session {
     if (code === CODES.StepFailed && error instanceof Error) this.#complain(error.stack ?? message);
     return { code, message: this.#redaction.text(message), ...(retryAfter !== undefined && { data: { retryAfter } }) };
   }
+}
+
+/** Two clocks of one machine differ by less than this; what more there is was the wait of `initialize` in the pipe. */
+const SAME_CLOCK = 60_000;
+
+/** The host's time now. `initialize` may have waited for this module to start: our own clock is nearer, unless it is another. */
+function clockOf(told: number): number {
+  const own = Date.now();
+  return Math.abs(told - own) < SAME_CLOCK ? own : told;
 }
 
 /** As JSON would have it; what JSON cannot say is said as text, because a log line must never fail a step. */
