@@ -34,8 +34,8 @@ export interface Host {
   readonly socket: string;
   /** Stops modules, loop and store in order; nothing is left behind. */
   stop(why: string): Promise<void>;
-  /** Settles when it has stopped, whoever asked for it. */
-  readonly stopped: Promise<void>;
+  /** Resolves when it has stopped, whoever asked for it; to what failed, where nobody did. */
+  readonly stopped: Promise<Error | undefined>;
 }
 
 /** Starts a host; rejects with a RefusalError in words for a person. */
@@ -57,24 +57,37 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const restored = await restoreInto(options.dataDir, file).finally(async () => {
       running = await start();
       api.renew();
-      running.startServices();
+      begin();
     });
     return { ...restored, nodes: running.engine.world.nodes.size };
   };
   let server: ControlServer | undefined;
   let stopping: Promise<void> | undefined;
-  let settle: () => void = () => undefined;
-  const stopped = new Promise<void>((resolve) => {
+  let failure: Error | undefined;
+  let settle: (failed: Error | undefined) => void = () => undefined;
+  const stopped = new Promise<Error | undefined>((resolve) => {
     settle = resolve;
   });
   const stop = (why: string): Promise<void> => {
     stopping ??= (async () => {
       log('info', `stopping: ${why}`);
-      await running.stop();
-      await server?.close();
-      settle();
+      try {
+        await running.stop();
+      } catch (error) {
+        failure ??= error as Error;
+      } finally {
+        await server?.close();
+        settle(failure);
+      }
     })();
     return stopping;
+  };
+  const begin = (): void => {
+    running.store.onFailed((error) => {
+      failure ??= error;
+      void stop(error.message);
+    });
+    running.startServices();
   };
   const port = createPort(() => running, { restore, stop: (why) => void setImmediate(() => void stop(why)) });
   const api = new Api(port);
@@ -91,8 +104,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       todo: 'Name another with --socket',
     });
   }
-  running.store.onFailed((error) => void stop(error.message));
-  running.startServices();
+  begin();
   return { port, socket: options.socket, stop, stopped };
 }
 

@@ -34,8 +34,9 @@ export const up: Action = async (call) => {
     void host.stop('it was interrupted');
   });
   io.out(`kraken is up: ${count(host.port.engine.status(host.port.now()).nodes, 'node')}, socket ${host.socket}, data ${paths.dataDir}\n`);
-  await host.stopped;
+  const failure = await host.stopped;
   unlisten();
+  if (failure) throw new Failure(EXIT.failed, `the host has stopped: ${failure.message}`);
 };
 
 /** No file where none was named is no error: a host without services is a host. */
