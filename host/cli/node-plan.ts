@@ -1,6 +1,8 @@
 /** `kraken node plan`. */
+
 import type { Params } from '@kraken-hpc/sdk/wire';
 import type { PlanReport } from '../core/answers.ts';
+import { shellWord } from '../core/shell.ts';
 import { type Client, withClient } from './client.ts';
 import { readDocuments } from './documents.ts';
 import { usage } from './failure.ts';
@@ -45,7 +47,7 @@ async function questionOf(call: Call): Promise<Params<'node/plan'>> {
   if (given > 1) throw usage('a plan is of values, of a file, of --reboot or of --cycle', 'Give one of them');
   if (file !== undefined) return { set: '', nodes: await readDocuments(call.io, file) };
   if (set.includes('=') && words.length === 0 && /^[\w.]*[sS]tate=/.test(set) && order === undefined)
-    call.io.err(`kraken: ${set} is taken as the nodes to plan for; for a change write: kraken node plan SET ${set}\n`);
+    call.io.err(`kraken: ${set} is taken as the nodes to plan for; for a change write: kraken node plan SET ${shellWord(set)}\n`);
   if (order !== undefined) return { set: set === '' ? 'all' : set, order };
   return { set, ...(words.length > 0 ? { values: parseValues(words) } : {}) };
 }

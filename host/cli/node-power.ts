@@ -1,5 +1,6 @@
 /** `kraken node power|reboot`: what switches machines, shown before it is done where more than one is disrupted. */
 import type { Params } from '@kraken-hpc/sdk/wire';
+import { shellWord } from '../core/shell.ts';
 import { type Client, withClient } from './client.ts';
 import { confirm, mustConfirm } from './confirm.ts';
 import { usage } from './failure.ts';
@@ -9,7 +10,7 @@ import { revisionText } from './node-set.ts';
 import { folder, readNames } from './nodes.ts';
 import { printData } from './output.ts';
 import { disrupted, planText } from './show-plan.ts';
-import { count, shellWord } from './words.ts';
+import { count } from './words.ts';
 
 export const power: Action = async (call) => {
   const [state = '', set = ''] = call.args;

@@ -1,9 +1,10 @@
 /** `kraken sim`, `kraken sim fault|clear`. */
+import { shellWord } from '../core/shell.ts';
 import { withClient } from './client.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { printData } from './output.ts';
 import { parseAmount, parseCount } from './values.ts';
-import { count, shellWord } from './words.ts';
+import { count } from './words.ts';
 
 const MOST_NODES = 100_000;
 

@@ -62,8 +62,3 @@ export function sizeText(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;
   return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
-
-/** As it can be typed into a shell. */
-export function shellWord(text: string): string {
-  return /^[\w.,@=:/+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

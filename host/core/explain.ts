@@ -6,6 +6,7 @@ import type { Blocked, Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { Fact, Mark } from './record.ts';
+import { shellWord } from './shell.ts';
 import { goalOf, PHYS } from './situation.ts';
 import { pursue, restarted } from './walk.ts';
 import { ago, blockerText, seconds, stepText } from './words.ts';
@@ -22,7 +23,9 @@ export function explain(w: World, node: Node): Explanation {
   const until = node.flights[0]?.deadline ?? reasons.find((reason) => reason.until !== undefined)?.until;
   const todo = [...new Set(reasons.map((reason) => (reason.command ? `${reason.todo} → ${reason.command}` : reason.todo)))];
   if (blockers.length > 0)
-    todo.push(`Change what is wanted, or start the service that can do it: kraken service list, kraken graph ${node.name || node.id}`);
+    todo.push(
+      `Change what is wanted, or start the service that can do it: kraken service list, kraken graph ${shellWord(node.name || node.id)}`,
+    );
   return {
     node: node.id,
     name: node.name,

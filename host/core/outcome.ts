@@ -3,6 +3,7 @@ import type { Failure } from './event.ts';
 import { CODES } from './failures.ts';
 import type { Backoff, FailureKind, Flight, Node } from './node.ts';
 import { unreachable } from './reach.ts';
+import { shellWord } from './shell.ts';
 import { PHYS } from './situation.ts';
 import { seconds } from './words.ts';
 import type { World } from './world.ts';
@@ -106,7 +107,11 @@ function countFailure(w: World, node: Node, flight: Flight, text: string): void 
 export function stick(w: World, node: Node, text: string): void {
   w.book(node, 'stuck', { since: w.now, text });
   w.note(node, 'stuck', text, 'core');
-  w.log('error', `${node.name || node.id}: stuck: ${text}; look at the machine, then: kraken node retry ${node.name || node.id}`, node);
+  w.log(
+    'error',
+    `${node.name || node.id}: stuck: ${text}; look at the machine, then: kraken node retry ${shellWord(node.name || node.id)}`,
+    node,
+  );
 }
 
 function backOff(w: World, node: Node, mutation: string, kind: FailureKind, text: string, retryAfter: number | undefined): Backoff {

@@ -2,6 +2,7 @@
 import type { Reason, ReasonKind } from './answers.ts';
 import { graceEnd, type Hindrance } from './guard.ts';
 import type { Node } from './node.ts';
+import { shellWord } from './shell.ts';
 import { ago, domainText, seconds } from './words.ts';
 import type { World } from './world.ts';
 
@@ -17,7 +18,7 @@ export function reasonOf(w: World, node: Node, hindrance: Hindrance): Reason {
 }
 
 function words(w: World, node: Node, { kind, about, text, until, since }: Hindrance): Words {
-  const name = node.name || node.id;
+  const name = shellWord(node.name || node.id);
   const left = until === undefined ? '' : until - w.now < 1000 ? 'less than 1 s' : seconds(until - w.now);
   switch (kind) {
     case 'frozen':
@@ -73,7 +74,7 @@ function contextWords(w: World, node: Node, text = 'another host does this'): Wo
   return {
     text: `${text}, and its parent ${parent.name} is not in sync (runState ${String(state)})`,
     todo: 'Bring its parent into sync; it goes on by itself then.',
-    command: `kraken node explain ${parent.name}`,
+    command: `kraken node explain ${shellWord(parent.name)}`,
   };
 }
 

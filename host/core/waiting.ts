@@ -4,6 +4,7 @@ import { reasonsOf } from './explain.ts';
 import type { Node } from './node.ts';
 import { foldNames } from './nodeset.ts';
 import type { NodeId } from './record.ts';
+import { shellWord } from './shell.ts';
 import { pursue } from './walk.ts';
 import type { World } from './world.ts';
 
@@ -53,7 +54,7 @@ export function waiting(w: World, only?: ReadonlySet<NodeId>): WaitingGroup[] {
     const group = groups.get(found.kind) ?? {
       nodes: [],
       longest: 0,
-      command: found.command ?? `kraken node explain ${node.name || node.id}`,
+      command: found.command ?? `kraken node explain ${shellWord(node.name || node.id)}`,
     };
     group.nodes.push(node);
     group.longest = Math.max(group.longest, w.now - found.since);
@@ -61,16 +62,23 @@ export function waiting(w: World, only?: ReadonlySet<NodeId>): WaitingGroup[] {
   }
   return [...groups].map(([kind, { nodes, longest, command }]) => {
     const names = foldNames(nodes.map((node) => node.name || node.id));
-    const last = nodes.at(-1);
-    const own = last?.name || last?.id || '';
+    const [first] = nodes;
     return {
       kind,
       text: SHORT[kind] ?? kind,
       nodes: nodes.map((node) => node.id),
       longest,
-      command: command.endsWith(own) ? command.slice(0, command.length - own.length) + names : command,
+      command: forAll(command, first?.name || first?.id || '', names),
     };
   });
+}
+
+/** A command about one node, as it is for these: its last word that is the node becomes the set. */
+function forAll(command: string, name: string, set: string): string {
+  if (!command.startsWith('kraken node ')) return command;
+  const words = command.split(' ');
+  const at = words.lastIndexOf(shellWord(name));
+  return at < 0 ? command : words.with(at, shellWord(set)).join(' ');
 }
 
 function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'command'> | undefined {
@@ -84,7 +92,7 @@ function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'co
   );
   if (found) return found;
   return blocked || node.walk === 'unreachable'
-    ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${node.name || node.id}` }
+    ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${shellWord(node.name || node.id)}` }
     : undefined;
 }
 
@@ -111,8 +119,10 @@ export function status(w: World): EngineStatus {
   };
 }
 
+/** The services that the configuration names, as `service list` shows them; `core` is no process that anybody could start. */
 function services(w: World): ServiceStatus[] {
-  return [...w.services.values()].map(({ declaration, state, since, why }) => ({
+  const named = [...w.services.values()].filter(({ declaration }) => declaration.service !== 'core');
+  return named.map(({ declaration, state, since, why }) => ({
     service: declaration.service,
     module: declaration.module,
     state,

@@ -10,7 +10,8 @@ import { asFailure, Failure, failureText } from '../../host/cli/failure.ts';
 import { createStyle } from '../../host/cli/style.ts';
 import { COMMANDS, OLD_WORDS } from '../../host/cli/table.ts';
 import { parseAmount, parseCount, parseDuration, parsePathText, parseValues } from '../../host/cli/values.ts';
-import { pathText, shellWord, sizeText, spanText, timeText, valueText } from '../../host/cli/words.ts';
+import { pathText, sizeText, spanText, timeText, valueText } from '../../host/cli/words.ts';
+import { shellWord } from '../../host/core/shell.ts';
 import { findPaths, type PathsFrom } from '../../host/paths.ts';
 
 process.env['TZ'] = 'UTC';
@@ -131,6 +132,8 @@ check('shell word', shellWord, [
   ['kr[1-4]', "'kr[1-4]'"],
   ["it's", "'it'\\''s'"],
   ['', "''"],
+  ['=r3', "'=r3'"],
+  ['!kr1', "'!kr1'"],
 ]);
 
 check('value', valueText, [
