@@ -162,10 +162,10 @@ export function polled(w: World, id: number, observed: readonly Observed[], fail
     const node = w.nodes.get(nodeId);
     if (!node || !poll.nodes.has(nodeId)) continue;
     const kind = failureKind(error.code);
-    if (kind === 'failed' || kind === 'later') continue;
-    if (isPower) unreachable(w, node, kind, error.message);
     for (const flight of [...node.flights])
       if (w.graph.askOf(flight.mutation)?.poller.id === poll.poller) stepFailed(w, node, flight, kind, error.message, error);
+    if (kind === 'failed' || kind === 'later') continue;
+    if (isPower) unreachable(w, node, kind, error.message);
     for (const [path, fact] of node.facts)
       if (poller?.discovers.some((declared) => covers(declared, path)) && !fact.boot) fact.stale ??= fact.at;
   }
