@@ -1,6 +1,6 @@
 /** Why a node is not where it should be, in plain words, with what to do about it. */
 import type { Explanation, Gap, Reason, StepText } from './answers.ts';
-import { heldBack, hindrance, limitOf } from './guard.ts';
+import { heldBack, hindrance, holdOf, limitOf } from './guard.ts';
 import type { Node } from './node.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
@@ -64,8 +64,8 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
       if (hindered) add(reasonOf(w, node, hindered));
     }
   }
-  const held = heldBack(w, node);
-  if (held) add(reasonOf(w, node, held));
+  // A freeze does not hide a hold, which outlives it.
+  for (const held of [heldBack(w, node), holdOf(w, node)]) if (held) add(reasonOf(w, node, held));
   const { unreachable, conflict } = node;
   const { stuck } = node.book;
   if (stuck && node.walk !== 'atGoal' && !reasons.some((reason) => reason.kind === 'stuck'))

@@ -57,8 +57,10 @@ test('backup under load, restored into the running host: watchers are told, no m
 
   await service(client, 'sim', 'ready');
   const { nodes } = await client.ask('state/read', { set: 'all', view: 'cfg' });
-  const labels = nodes.map(({ cfg }) => (cfg as { labels?: { mark?: string; after?: string } } | undefined)?.labels);
   assert.equal(nodes.length, 17, 'late is not in it');
+  // The host's own node is in no set that something is done to, unless it is named.
+  const marked = nodes.filter(({ name }) => name?.startsWith('kr'));
+  const labels = marked.map(({ cfg }) => (cfg as { labels?: { mark?: string; after?: string } } | undefined)?.labels);
   assert.equal(new Set(labels.map((one) => one?.mark)).size, 1, 'no change is in it by half');
   assert.ok(Number(labels[0]?.mark?.slice(1)) >= before, 'all that was acknowledged before the backup is in it');
   assert.ok(!labels.some((one) => one?.after !== undefined));
