@@ -5,7 +5,7 @@ import { withClient } from './client.ts';
 import { cut, table } from './columns.ts';
 import { noMatch } from './failure.ts';
 import type { Action, Call } from './io.ts';
-import { viewOf } from './node-list.ts';
+import { isOriginal, viewOf } from './node-list.ts';
 import { byName, nameOf, readNodes } from './nodes.ts';
 import { printData } from './output.ts';
 import { NONE, pathText, spanText, valueText } from './words.ts';
@@ -18,7 +18,8 @@ const LONGEST = 48;
 export const show: Action = async (call) => {
   const view = viewOf(call);
   const [set = ''] = call.args;
-  const nodes = await withClient(call, (client) => readNodes(client, { set, view: 'both' }));
+  const original = isOriginal(call) ? { original: true } : {};
+  const nodes = await withClient(call, (client) => readNodes(client, { set, view: 'both', ...original }));
   if (nodes.length === 0) throw noMatch(set);
   nodes.sort(byName);
   const documents = nodes.map(({ id, name, cfg, dsc }) =>

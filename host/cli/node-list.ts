@@ -28,13 +28,23 @@ export function viewOf(call: Call): View {
   throw usage(`there is no type ${type}`, 'It is cfg (wanted), dsc (seen) or mixed (both)');
 }
 
+/** Whether documents are to be in the dialect of the original, which is for programs alone. */
+export function isOriginal(call: Call): boolean {
+  if (call.flags['original'] !== true) return false;
+  if (call.format === 'json' || call.format === 'yaml') return true;
+  throw usage('--original is how documents are written, and a table shows none', 'Add -o yaml or -o json');
+}
+
 export const list: Action = async (call) => {
   const view = viewOf(call);
+  const original = isOriginal(call) ? { original: true } : {};
   const columns = columnsOf(call);
   const [set] = call.args;
   const whole = call.format === 'json' || call.format === 'yaml';
   const paths = whole ? {} : { paths: columns.flatMap(({ path }) => (path === undefined ? [] : [path])) };
-  const nodes = await withClient(call, (client) => readNodes(client, { ...(set === undefined ? {} : { set }), view, ...paths }));
+  const nodes = await withClient(call, (client) =>
+    readNodes(client, { ...(set === undefined ? {} : { set }), view, ...paths, ...original }),
+  );
   nodes.sort(byName);
   if (await printData(call, { nodes: nodes.map((node) => asData(node, view)) }, nodes.map(nameOf))) return;
   if (nodes.length === 0) {

@@ -27,6 +27,7 @@ const FORCE: Option = ['--force <reason>', 'skip what can be skipped; the reason
 const YES: Option = ['-y, --yes', 'do not ask'];
 const FOR: Option = ['--for <duration>', 'ends by itself after it: 90s, 30m, 2h, 1d'];
 const TYPE: Option = ['-t, --type <type>', 'cfg (wanted), dsc (seen) or mixed (both)'];
+const ORIGINAL: Option = ['--original', 'with -o yaml or json: in the dialect of the original Kraken, without loss'];
 
 function command(words: string, args: string, summary: string, load: Command['load'], more: Partial<Command> = {}): Command {
   return { words, args, summary, load, options: [], examples: [], ...more };
@@ -61,11 +62,16 @@ const HOST: readonly Command[] = [
 
 const NODES: readonly Command[] = [
   command('node list', '[set]', 'list nodes', async () => (await import('./node-list.ts')).list, {
-    options: [TYPE, ['-j, --json', 'the same as -o json'], ['-f, --fields <columns>', 'columns: name,id,physState,pxe.state,labels.rack']],
+    options: [
+      TYPE,
+      ORIGINAL,
+      ['-j, --json', 'the same as -o json'],
+      ['-f, --fields <columns>', 'columns: name,id,physState,pxe.state,labels.rack'],
+    ],
     examples: ['kraken node list', 'kraken node list @rack=r3 -f name,physState,images.state', 'kraken node list -t cfg -j'],
   }),
   command('node get', '<set>', 'show nodes whole; -o yaml prints what node apply takes', async () => (await import('./node-get.ts')).show, {
-    options: [TYPE, ['-j, --json', 'the same as -o json']],
+    options: [TYPE, ORIGINAL, ['-j, --json', 'the same as -o json']],
     examples: ['kraken node get kr1', 'kraken node get all -o yaml > nodes.yaml'],
   }),
   command(

@@ -22,8 +22,29 @@ export function read(port: HostPort, params: Params, session: ApiSession): Json 
   if (typeof after === 'string' && start === 0)
     throw refusal(CODES.Gone, 'the list cannot be continued', 'after', `node ${after} is not in it any more`, 'Read it from the start');
   const limit = Math.min(MOST_IN_PAGE, typeof params['limit'] === 'number' ? params['limit'] : MOST_IN_PAGE);
-  const { nodes, next } = page(port.engine, ids, start, viewOf(params), readable(session, pathsOf(params)), limit, true);
+  const paths = readable(session, pathsOf(params));
+  const found = page(port.engine, ids, start, viewOf(params), paths, limit, true);
+  const { next } = found;
+  const nodes = params['original'] === true ? inOriginal(port, found.nodes, paths) : found.nodes;
   return { nodes, revision: port.engine.revision, ...(next === undefined ? {} : { next }) };
+}
+
+/** Whole documents in the original's dialect: what its tools, and `node/apply`, read without loss. */
+function inOriginal(port: HostPort, nodes: readonly Json[], paths: readonly Path[] | undefined): Json[] {
+  if (paths) {
+    const why = 'single paths have no form in the dialect of the original';
+    throw refusal(
+      CODES.InvalidParams,
+      'it cannot be read',
+      'original',
+      why,
+      'Read whole documents: leave paths out (a module: with state:read *)',
+    );
+  }
+  return (nodes as readonly Doc[]).map((node) => {
+    const { cfg, dsc } = node;
+    return { ...node, ...(isObject(cfg) ? { cfg: port.toOriginal(cfg) } : {}), ...(isObject(dsc) ? { dsc: port.toOriginal(dsc) } : {}) };
+  });
 }
 
 export function watch(port: HostPort, feeds: Feeds, params: Params, session: ApiSession): Json {

@@ -542,6 +542,8 @@ export interface StateReadParams {
   /** The id of the last node of the page before. */
   readonly after?: NodeId;
   readonly limit?: number;
+  /** Whole documents in the dialect of the original (extensions as a list with @type); not together with paths. */
+  readonly original?: boolean;
   readonly onBehalfOf?: Author;
 }
 

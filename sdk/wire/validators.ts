@@ -1322,6 +1322,9 @@ const check106: Check = (v) => {
       case "limit":
         m = check113(v[k]);
         break;
+      case "original":
+        m = check27(v[k]);
+        break;
       case "onBehalfOf":
         m = Author(v[k]);
         break;

@@ -1,5 +1,6 @@
 /** Every operator method over a real socket: what it answers, and how it refuses. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CODES, METHODS, type RpcError } from '@kraken-hpc/sdk/wire';
 import { type Client, type Desk, idOf, NOW, withControl } from './bench.ts';
@@ -91,6 +92,7 @@ const REFUSED: readonly [string, unknown, keyof typeof CODES, RegExp][] = [
   ['node/power', { set: 'kr1', to: 'half' }, 'InvalidParams', /to/],
   ['state/read', { set: 'nobody' }, 'UnknownNode', /nobody/],
   ['state/read', { nodes: ['nobody'] }, 'UnknownNode', /nobody.*no node has this id/],
+  ['state/read', { set: 'kr1', paths: ['/arch'], original: true }, 'InvalidParams', /single paths have no form/],
   ['state/read', { after: 'nobody' }, 'Gone', /Read it from the start/],
   ['state/watch', { set: 'nobody' }, 'UnknownNode', /nobody/],
   ['state/watch', { from: 10_000 }, 'Gone', /this host is at revision \d+/],
@@ -208,6 +210,21 @@ test('reading shows what was asked for: documents, or values by path, with who s
       [{ paths: ['/physState'] }, ({ facts }) => assert.deepEqual({ ...facts['/physState'], rev: 0 }, { ...fact, rev: 0 })],
     ];
     for (const [more, check] of cases) check(await read(more));
+  });
+});
+
+test('a file of the original is applied and read back in its own dialect, field for field', async () => {
+  const file = JSON.parse(readFileSync(new URL('../fixtures/original-state.json', import.meta.url), 'utf8')) as { nodes: Any[] };
+  await withControl({ nodes: 0 }, async ({ client }) => {
+    const one = client();
+    await one.ask('node/apply', { nodes: file.nodes, mode: 'put' });
+    const { nodes } = await one.ask('state/read', { nodes: file.nodes.map(({ id }) => id), view: 'both', original: true });
+    assert.deepEqual(
+      nodes.map(({ cfg }) => cfg),
+      file.nodes,
+    );
+    const again = await one.ask('node/apply', { nodes: nodes.map(({ cfg }) => cfg) as Any, mode: 'put' });
+    assert.deepEqual([again.changed, again.unchanged], [0, file.nodes.length]);
   });
 });
 
