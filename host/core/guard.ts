@@ -55,7 +55,7 @@ export function heldBack(w: World, node: Node): Hindrance | undefined {
 }
 
 /** Somebody's hold, which stands whether there is anything to do or not. */
-function holdOf(w: World, node: Node): Hindrance | undefined {
+export function holdOf(w: World, node: Node): Hindrance | undefined {
   const { hold } = node.book;
   if (hold && (hold.until === undefined || hold.until > w.now))
     return { kind: 'held', since: hold.since, ...(hold.until === undefined ? {} : { until: hold.until }) };
