@@ -66,6 +66,8 @@ export interface Book {
   onByUs?: boolean;
   /** A power-off of ours was sent since it was last seen to be on. */
   offByUs?: boolean;
+  /** Until when the last of them may still be carried out; gone once the node was seen off since, or on after that. */
+  offUntil?: Millis;
   /** The last power state that was seen. */
   power?: 'on' | 'off';
   /** When our last power-on was sent, and the longest time from there to its DHCP. */

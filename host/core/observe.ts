@@ -6,13 +6,13 @@ import type { Observed } from './event.ts';
 import { forget } from './forget.ts';
 import { busy } from './guard.ts';
 import type { Node } from './node.ts';
+import { isOffByUs, noteStillOn } from './own-off.ts';
 import { isObject, sameJson } from './pointer.ts';
 import { probe } from './probe.ts';
 import type { Millis, Revision } from './record.ts';
 import { spendPowerOffs } from './request.ts';
 import { endSession, hear } from './session.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
-import { isPowerOff } from './steps.ts';
 import type { World } from './world.ts';
 
 /** When and at which revision the question was asked that this answers. */
@@ -113,7 +113,10 @@ function confirm(w: World, node: Node, path: Path, value: Json): undefined {
   delete fact.stale;
   if (path !== PHYS) return undefined;
   if (value === 'POWER_OFF') seenOff(w, node);
-  else if (node.conflict && value === 'POWER_ON') node.conflict = undefined;
+  else if (value === 'POWER_ON') {
+    node.conflict = undefined;
+    noteStillOn(w, node);
+  }
   return undefined;
 }
 
@@ -147,31 +150,26 @@ function follow(w: World, node: Node, path: Path, value: Json): void {
 }
 
 function seenOn(w: World, node: Node): void {
+  noteStillOn(w, node);
   w.book(node, 'power', 'on');
   w.book(node, 'offByUs', undefined);
   w.book(node, 'foundOff', undefined);
 }
 
 function seenOff(w: World, node: Node): void {
-  const { order, power, offByUs, lost } = node.book;
+  const { order, power, lost } = node.book;
   if (order && !order.off) w.book(node, 'order', { ...order, off: true });
   if (lost) noteExplained(w, node);
   spendPowerOffs(w, node);
+  const isOurs = isOffByUs(w, node);
+  w.book(node, 'offUntil', undefined);
   if (power === 'off') return;
-  if (power === 'on' && !offByUs && !isBeingSwitchedOff(w, node)) noteFoundOff(w, node);
+  if (power === 'on' && !isOurs) noteFoundOff(w, node);
   w.book(node, 'power', 'off');
   if (node.seen(BUSY) !== undefined && node.seen(BUSY) !== 'FREE')
     w.setFact(node, BUSY, 'FREE', 'core', { why: 'the node is switched off' });
   else if (node.seen(BUSY) === undefined) w.setFact(node, BUSY, 'FREE', 'core');
   node.conflict = undefined;
-}
-
-/** A power-off of ours is in flight, or was when its module or this host restarted. */
-function isBeingSwitchedOff(w: World, node: Node): boolean {
-  return node.flights.some((flight) => {
-    const mutation = w.graph.mutation(flight.mutation);
-    return mutation !== undefined && isPowerOff(mutation);
-  });
 }
 
 function seenSync(w: World, node: Node): void {

@@ -4,6 +4,7 @@ import { noteBack, noteLost } from './brake.ts';
 import type { Observed } from './event.ts';
 import { forget } from './forget.ts';
 import type { Node } from './node.ts';
+import { noteStillOn } from './own-off.ts';
 import { probe } from './probe.ts';
 import { tryAgain } from './reach.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
@@ -46,6 +47,7 @@ function learnBootTime(w: World, node: Node): void {
 
 /** Whoever is heard is on: out of POWER_OFF, PHYS_HANG and unknown alike. */
 function observePower(w: World, node: Node, service: string, boot: string | undefined): void {
+  noteStillOn(w, node);
   if (node.seen(PHYS) === 'POWER_ON') return;
   w.setFact(node, PHYS, 'POWER_ON', service, boot ? { boot } : undefined);
   w.book(node, 'power', 'on');

@@ -6,6 +6,7 @@ import { askPaths, launch } from './flights.ts';
 import { type Hindrance, hindrance, limitOf, performerOf } from './guard.ts';
 import type { Flight, Node } from './node.ts';
 import { end, failed, interrupt, stick, succeeded } from './outcome.ts';
+import { noteOffSent } from './own-off.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import { seekHost } from './probe.ts';
 import type { Millis } from './record.ts';
@@ -144,7 +145,7 @@ function record(w: World, node: Node, mutation: Mutation): void {
       w.note(node, 'repair', mutation.id, 'core');
     }
   }
-  if (isPowerOff(mutation)) w.book(node, 'offByUs', true);
+  if (isPowerOff(mutation)) noteOffSent(w, node, mutation);
   if (isPowerOn(mutation)) {
     w.book(node, 'onByUs', true);
     w.book(node, 'onAt', w.now);

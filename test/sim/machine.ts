@@ -21,6 +21,8 @@ export class Machine {
   bmc: 'good' | 'dead' | 'login' | 'busy' = 'good';
   /** Takes commands, does nothing. */
   deaf = false;
+  /** So long after it took a power-off it carries it out, whatever became of its answer. */
+  offAfter = 0;
   /** The machine whose power this BMC really switches: a wrong address. */
   wired: Machine | undefined;
   /** What its BMC reads is not this machine's. */
@@ -80,7 +82,8 @@ export class Machine {
     } else if (action === 'powerOff' || action === 'unhang') {
       this.lab.watcher.power?.(target, 'off');
       target.actions.off++;
-      if (!target.deaf) target.powerOff();
+      if (!target.deaf && this.offAfter > 0) this.lab.later(this.offAfter, () => target.powerOff());
+      else if (!target.deaf) target.powerOff();
     }
     this.lab.later(100, () =>
       reply({ '/physState': (this.readsPowerOf ?? (target.on ? 'on' : 'off')) === 'on' ? 'POWER_ON' : 'POWER_OFF' }),
