@@ -65,7 +65,45 @@ export type Command =
   | { readonly kind: 'power'; readonly nodes: readonly NodeId[]; readonly to: 'on' | 'off'; readonly force?: string }
   | { readonly kind: 'reboot'; readonly nodes: readonly NodeId[]; readonly cycle: boolean; readonly force?: string }
   | { readonly kind: 'cancel'; readonly nodes: readonly NodeId[] }
+  /** Opens the window for a first claim; what was claimed before is revoked. */
+  | { readonly kind: 'admit'; readonly nodes: readonly NodeId[]; readonly why?: string }
+  /** The node's key is not good any more, here and everywhere. */
+  | { readonly kind: 'revoke'; readonly nodes: readonly NodeId[]; readonly why: string }
+  /** A token for these nodes (one, as a rule): good once for each, until then. Only its hash is kept. */
+  | { readonly kind: 'token'; readonly nodes: readonly NodeId[]; readonly hash: string; readonly until: Millis }
   | { readonly kind: 'limits'; readonly set: readonly Limit[]; readonly remove: readonly string[] };
+
+/** How a host shows that it may speak for its node: what the edge has verified, nothing that it has not. */
+export type Proof =
+  /** T0: no secret; good only where this host caused or saw the boot, from the node's address and a privileged port, first claim of the window. */
+  | { readonly kind: 'boot'; readonly privileged: boolean }
+  /** T1: SHA-256 of the token that it brought, base64url. */
+  | { readonly kind: 'token'; readonly hash: string }
+  /** An earlier admission, signed by the host `issuer`, whose own certificate leads to the cluster's CA. */
+  | { readonly kind: 'certificate'; readonly issuer: NodeId; readonly boot: string; readonly term: number };
+
+/** A node's own host asks to be taken in. Its signature over the connection with `key` has been checked. */
+export interface Claim {
+  readonly node: NodeId;
+  /** The kernel's boot id. */
+  readonly boot: string;
+  /** SHA-256 of its public key, base64url. */
+  readonly key: string;
+  /** Whence it came, without the port; IPv4 in dotted form also where it came over IPv6. */
+  readonly address: string;
+  readonly proof: Proof;
+  /** The highest admission number that it knows of itself; 0 = none. */
+  readonly term: number;
+  /** It runs something that a reboot would end. */
+  readonly runs: boolean;
+}
+
+/** One value that a neighbour says of a node; without a value it is gone. Members: `core/tell.ts` (down), `core/report.ts` (up). */
+export interface Item {
+  readonly node: NodeId;
+  readonly member: string;
+  readonly value?: Json;
+}
 
 /** A rule of the operator: how many steps at once, how many a second, how long one may take. */
 export interface Limit {
@@ -104,6 +142,19 @@ export type Event =
       readonly observed: readonly Observed[];
       readonly failed: readonly Failed[];
       readonly lost?: Failure;
+    }
+  /** Answered with {term} when durable, or refused: code TryLater = wait, NotPermitted = no, with `reboot` as its todo's first word. */
+  | { readonly type: 'claim'; readonly request: RequestId; readonly claim: Claim }
+  /** What the parent says of this host's nodes; `all`: nodes and members that are not named do not exist any more. */
+  | { readonly type: 'told'; readonly request: RequestId; readonly parent: NodeId; readonly all: boolean; readonly items: readonly Item[] }
+  /** What a child's host says of itself and its subtree, in the admission `term`; `all` as in `told`. */
+  | {
+      readonly type: 'reported';
+      readonly request: RequestId;
+      readonly host: NodeId;
+      readonly term: number;
+      readonly all: boolean;
+      readonly items: readonly Item[];
     }
   | { readonly type: 'probed'; readonly node: NodeId; readonly answered: boolean }
   | { readonly type: 'declare'; readonly request: RequestId; readonly declaration: ServiceDeclaration }

@@ -35,6 +35,8 @@ export interface Fact {
   readonly boot?: string;
   /** Set by failTo: the polled value that it stands over. */
   readonly over?: Json;
+  /** The neighbouring host that said so: a child for its subtree, the parent; absent = this host's own. */
+  readonly via?: NodeId;
 }
 
 /** One thing that happened to a node. `note` is an event without a value: a step sent, a failure, a hold. */
@@ -52,6 +54,7 @@ export interface Change {
   /** dsc: what else the fact carries. */
   readonly boot?: string;
   readonly over?: Json;
+  readonly via?: NodeId;
 }
 
 /** One turn of the engine: everything in it becomes durable together or not at all. */

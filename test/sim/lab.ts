@@ -58,6 +58,10 @@ export class Lab {
   /** The host is running; its modules too unless named in `down`. */
   up = true;
   readonly down = new Set<string>();
+  /** After a start of the host these declare themselves only when they are told to come. */
+  readonly late = new Set<string>();
+  /** Pollers report what they see as they see it, and reply empty-handed so long after. */
+  early: number | undefined;
   /** Everything between this host and the nodes' own hosts (not the BMCs). */
   network = true;
   readonly logs: string[] = [];
@@ -98,11 +102,18 @@ export class Lab {
         author: { user: 'core' },
         change: { nodes: [{ mode: 'put', id: ROOT, doc: { nodename: 'head' } }] },
       });
-    for (const declaration of this.services()) {
-      this.send({ type: 'declare', request: this.#request++, declaration });
-      if (!this.down.has(declaration.service)) this.send({ type: 'service', service: declaration.service, state: 'ready' });
-    }
+    for (const declaration of this.services()) if (!this.late.has(declaration.service)) this.#come(declaration);
     return engine;
+  }
+
+  #come(declaration: ServiceDeclaration): void {
+    this.send({ type: 'declare', request: this.#request++, declaration });
+    if (!this.down.has(declaration.service)) this.send({ type: 'service', service: declaration.service, state: 'ready' });
+  }
+
+  /** Whoever was late is here. */
+  come(): void {
+    for (const declaration of this.services()) if (this.late.delete(declaration.service)) this.#come(declaration);
   }
 
   services(): ServiceDeclaration[] {
@@ -277,7 +288,7 @@ export class Lab {
         if (this.down.has(effect.service)) this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
         else
           this.#module(effect.service, 'poll', effect.nodes, (observed, failed) => {
-            if (lives === this.#livesOf(effect.service)) this.send({ type: 'polled', poll: effect.poll, observed, failed });
+            if (lives === this.#livesOf(effect.service)) this.#polled(effect.service, effect.poll, observed, failed);
             else if (lives.startsWith(`${this.#life} `)) this.send({ type: 'polled', poll: effect.poll, observed: [], failed: [], lost });
           });
         return;
@@ -306,6 +317,12 @@ export class Lab {
       default:
         effect satisfies never;
     }
+  }
+
+  #polled(service: string, poll: number, observed: Observed[], failed: Failed[]): void {
+    if (this.early === undefined) return this.send({ type: 'polled', poll, observed, failed });
+    this.send({ type: 'observed', service, items: observed });
+    this.later(this.early, () => this.send({ type: 'polled', poll, observed: [], failed }));
   }
 
   #livesOf(service: string): string {

@@ -18,7 +18,7 @@ export class Machine {
   actions = { on: 0, off: 0 };
 
   // faults
-  bmc: 'good' | 'dead' | 'login' | 'busy' = 'good';
+  bmc: 'good' | 'dead' | 'login' | 'busy' | 'mute' = 'good';
   /** Takes commands, does nothing. */
   deaf = false;
   /** So long after it took a power-off it carries it out, whatever became of its answer. */
@@ -72,6 +72,7 @@ export class Machine {
   #power(action: string, reply: Reply): void {
     if (this.bmc === 'dead')
       return this.lab.later(2 * SECOND, () => reply(undefined, { code: -32001, message: `BMC of ${this.id.slice(-3)} did not answer` }));
+    if (this.bmc === 'mute') return;
     if (this.bmc === 'login') return reply(undefined, { code: -32003, message: 'the BMC refused the password' });
     if (this.bmc === 'busy') return reply(undefined, { code: -32002, message: 'the BMC is busy' });
     const target = this.wired ?? this;
