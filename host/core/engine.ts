@@ -10,14 +10,12 @@ import type { Event } from './event.ts';
 import { flushRuns, ran, runDue } from './flights.ts';
 import { observe } from './observe.ts';
 import { operate } from './operate.ts';
-import { flushAsks, polled, sweep } from './polls.ts';
+import { flushAsks, polled, reported, sweep } from './polls.ts';
 import { probed } from './probe.ts';
-import { reached } from './reach.ts';
 import type { EngineRecord, Millis, NodeId, NodeRecord, Turn } from './record.ts';
 import { remember } from './remember.ts';
 import { declare, serviceState, withdraw } from './services.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
-import { PHYS } from './situation.ts';
 import type { Timer } from './timers.ts';
 import { advance, wakeLimits } from './walk.ts';
 import { World } from './world.ts';
@@ -122,9 +120,7 @@ function observed(w: World, event: Extract<Event, { type: 'observed' }>): void {
   let refused = 0;
   for (const item of event.items) {
     const problem = observe(w, event.service, item);
-    const node = w.nodes.get(item.node);
-    if (node?.unreachable && PHYS in item.values && w.graph.pollersOf(PHYS).some(({ service }) => service === event.service))
-      reached(w, node);
+    reported(w, event.service, item);
     if (problem === undefined) continue;
     refused++;
     if (problems.length < 10) problems.push(problem);

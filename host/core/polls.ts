@@ -153,11 +153,6 @@ export function polled(w: World, id: number, observed: readonly Observed[], fail
     const node = w.nodes.get(item.node);
     if (node) answered(w, node, poll, isPower);
   }
-  const unseen = new Set(failed.map(({ node }) => node));
-  for (const nodeId of poll.nodes) {
-    const node = w.nodes.get(nodeId);
-    if (node && poller && !unseen.has(nodeId) && wasSeen(node, poll, poller)) answered(w, node, poll, isPower);
-  }
   for (const { node: nodeId, error } of failed) {
     const node = w.nodes.get(nodeId);
     if (!node || !poll.nodes.has(nodeId)) continue;
@@ -180,12 +175,20 @@ function answered(w: World, node: Node, poll: Poll, isPower: boolean): void {
   w.dirty.add(node);
 }
 
-/** What was reported after the call was made, before its reply, as a module does where others are slow, is an answer too. */
-function wasSeen(node: Node, poll: Poll, poller: Poller): boolean {
-  if (node.unreachable === undefined && !node.flights.some((flight) => flight.orphan)) return false;
-  for (const [path, fact] of node.facts)
-    if (fact.at > poll.askedAt && fact.by === poll.service && poller.discovers.some((declared) => covers(declared, path))) return true;
-  return false;
+/**
+ * A report, which a module may make before its reply where others are slow: its device is in reach, and calls that are open then are
+ * answered for this node.
+ */
+export function reported(w: World, service: string, item: Observed): void {
+  const node = w.nodes.get(item.node);
+  if (!node) return;
+  if (node.unreachable && PHYS in item.values && w.graph.pollersOf(PHYS).some((poller) => poller.service === service)) reached(w, node);
+  if (!node.flights.some((flight) => flight.orphan)) return;
+  for (const poll of w.polls.values()) {
+    if (poll.service !== service || !poll.nodes.has(node.id)) continue;
+    const { discovers } = findPoller(w, poll.poller) ?? { discovers: [] };
+    if (Object.keys(item.values).some((path) => discovers.some((declared) => covers(declared, path)))) answered(w, node, poll, false);
+  }
 }
 
 /** The call itself came to nothing: who was only being asked is asked again soon. */
