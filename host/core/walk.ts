@@ -47,9 +47,16 @@ export function pursue(w: World, node: Node): { plan: Plan; blocked: Blocked | u
   return { plan: plan.rest, blocked: plan };
 }
 
-/** Steps from before a restart whose service has not declared itself again are kept: only then can they be judged. */
+/**
+ * Steps from before a restart whose service has not declared itself again are kept: only then can they be judged. A disruptive one
+ * is kept until its deadline wherever the plan goes: it may still be carried out, and must not be sent a second time before.
+ */
 function interruptible(w: World, node: Node): Flight[] {
-  return node.flights.filter((flight) => !flight.orphan || w.graph.mutation(flight.mutation) !== undefined);
+  return node.flights.filter((flight) => {
+    if (!flight.orphan) return true;
+    const mutation = w.graph.mutation(flight.mutation);
+    return mutation !== undefined && (!mutation.disruptive || w.now > flight.deadline);
+  });
 }
 
 /** What has become of a step in flight, by what is seen now. */
