@@ -5,6 +5,7 @@ import type { Json } from './declaration.ts';
 import type { Author, Command, Event } from './event.ts';
 import { CODES } from './failures.ts';
 import type { Node, Order } from './node.ts';
+import { end } from './outcome.ts';
 import type { NodeId } from './record.ts';
 import { endTerminal } from './session.ts';
 import { BUSY, PHYS } from './situation.ts';
@@ -113,6 +114,8 @@ function retry(w: World, node: Node, disruptive: boolean, author: Author): void 
   if (!disruptive) return;
   w.book(node, 'exempt', true);
   if (node.book.lost) noteExplained(w, node);
+  // Nobody has said what became of these; whoever asks for this has looked.
+  for (const flight of node.flights.filter(({ orphan, deadline }) => orphan && w.now > deadline)) end(w, node, flight);
 }
 
 /** Until it was seen switched off, the node is led there, and everything disruptive on that way is asked for; then to cfg. */

@@ -171,10 +171,16 @@ function troubleWords(kind: ReasonKind, name: string, left: string, text: string
         command: `kraken node get ${name} -o yaml`,
       };
     case 'restarted':
-      return {
-        text: `a step was in flight when its module or this host restarted; it is looked at again in ${left || 'a moment'}, before anything is sent twice`,
-        todo: 'It goes on by itself.',
-      };
+      return left
+        ? {
+            text: `a step was in flight when its module or this host restarted; it is looked at again in ${left}, before anything is sent twice`,
+            todo: 'It goes on by itself.',
+          }
+        : {
+            text: 'a step was in flight when its module or this host restarted, and it waits to be seen what became of it, before anything is sent twice',
+            todo: 'It goes on by itself when its module says what it sees. If it never does, look at the machine; if the step may be repeated, say so.',
+            command: `kraken node retry --disruptive ${name}`,
+          };
     case 'asking':
       return { text: text ?? 'its state is being asked for', todo: 'It goes on by itself.' };
     default:

@@ -10,7 +10,9 @@ import type { World } from './world.ts';
 
 const HOUR = 3_600_000;
 
-/** What a person must end. Of busy and a BMC out of reach only what has lasted over an hour. */
+/** What a person must end, but of what `LASTING` names only what has lasted over an hour. */
+const LASTING: ReadonlySet<ReasonKind> = new Set<ReasonKind>(['busy', 'unreachableBmc', 'restarted']);
+
 const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'frozen',
   'held',
@@ -25,6 +27,7 @@ const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'service',
   'busy',
   'unreachableBmc',
+  'restarted',
   'noWay',
 ]);
 
@@ -42,6 +45,7 @@ const SHORT: Readonly<Partial<Record<ReasonKind, string>>> = {
   service: 'a service that is needed is not running',
   busy: 'busy for over an hour',
   unreachableBmc: 'the BMC has been out of reach for over an hour',
+  restarted: 'a step was lost in a restart, and nobody has said for over an hour what became of it',
   noWay: 'no way leads to what is wanted',
 };
 
@@ -84,13 +88,15 @@ function forAll(command: string, name: string, set: string): string {
 function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'command'> | undefined {
   if (node.walk === 'atGoal' && !node.conflict && !node.unreachable) return undefined;
   const { plan, blocked } = pursue(w, node);
-  const found = reasonsOf(w, node, plan).find(
+  const found = reasonsOf(w, node, plan).filter(
     (reason) =>
       PERSONS.has(reason.kind) &&
-      (reason.kind !== 'foundOff' || reason.until === undefined) &&
-      ((reason.kind !== 'busy' && reason.kind !== 'unreachableBmc') || w.now - reason.since > HOUR),
+      ((reason.kind !== 'foundOff' && reason.kind !== 'restarted') || reason.until === undefined) &&
+      (!LASTING.has(reason.kind) || w.now - reason.since > HOUR),
   );
-  if (found) return found;
+  // Why nobody can look says more than that nobody did.
+  const first = found.find(({ kind }) => kind !== 'restarted') ?? found[0];
+  if (first) return first;
   return blocked || node.walk === 'unreachable'
     ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${shellWord(node.name || node.id)}` }
     : undefined;
