@@ -258,7 +258,7 @@ async function settle(lab: Lab, notes: Notes): Promise<void> {
   await client.ask('node/retry', { set: ALL });
   await client.ask('node/power', { set: ALL, to: 'on' });
   await service(client, 'sim', 'ready');
-  await goal(client, ALL, 120_000);
+  await goal(client, ALL, 40_000);
   const names = new Map((await client.ask('state/read', { set: ALL, view: 'cfg' })).nodes.map(({ id, name }) => [id, name]));
   for (const [id, { offs }] of machines(lab)) {
     const name = names.get(id) ?? id;
