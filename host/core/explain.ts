@@ -103,13 +103,13 @@ function gapsOf(w: World, node: Node, plan: Plan): Gap[] {
     const wanted = goal[variable.index] ?? 0;
     if (wanted === 0 || wanted === node.view[variable.index]) continue;
     const moot = plan.moot.includes(variable.index);
-    gaps.push(gapOf(variable.path, String(variable.value(wanted)), node.facts.get(variable.path), markOf(node, variable.path), moot));
+    gaps.push(gapOf(variable.path, String(variable.value(wanted)), node.facts.get(variable.path), wantedBy(node, variable.path), moot));
   }
   for (const path of w.unledNow(node)) gaps.push(gapOf(path, String(get(node.cfg, path)), node.facts.get(path), markOf(node, path), false));
   return gaps;
 }
 
-function gapOf(path: string, wanted: string, fact: Fact | undefined, mark: Mark | undefined, moot: boolean): Gap {
+function gapOf(path: string, wanted: string, fact: Fact | undefined, mark: Pick<Mark, 'by' | 'at'> | undefined, moot: boolean): Gap {
   return {
     path,
     wanted,
@@ -119,6 +119,12 @@ function gapOf(path: string, wanted: string, fact: Fact | undefined, mark: Mark 
     ...(fact?.stale === undefined ? {} : { staleSince: fact.stale }),
     ...(moot ? { moot: 'it cannot be known while what else is wanted holds' } : {}),
   };
+}
+
+/** Until an order's POWER_OFF was seen, nothing else is wanted, and not by cfg. */
+function wantedBy(node: Node, path: string): Pick<Mark, 'by' | 'at'> | undefined {
+  const { order } = node.book;
+  return order && !order.off ? { by: order.by, at: order.since } : markOf(node, path);
 }
 
 /** Who set a cfg value: the nearest mark above its path. */

@@ -37,7 +37,7 @@ export function operate(w: World, event: Operation): void {
 function perform(w: World, command: Exclude<Command, { kind: 'power' }>, author: Author): Json | undefined {
   switch (command.kind) {
     case 'freeze':
-      w.frozen ??= { by: author.user, why: command.why, since: w.now };
+      w.frozen = { by: author.user, why: command.why, since: w.frozen?.since ?? w.now };
       w.keep('frozen', { ...w.frozen });
       return undefined;
     case 'thaw':

@@ -165,7 +165,7 @@ async function work(client: Client, notes: Notes, random: () => number): Promise
   else await noted([['limit pace', PATIENCE + count]], () => setLimit(client, 'pace', PATIENCE + count));
 }
 
-/** Thawed first, as the first freeze counts; and thawed after, or nothing would ever be switched. */
+/** Thawed after, or nothing would ever be switched. */
 async function freshFreeze(client: Client, notes: Notes, why: string): Promise<object> {
   await client.ask('engine/freeze', { why });
   notes.acknowledge(['frozen'], undefined);

@@ -158,8 +158,8 @@ export class Lab {
     });
   }
 
-  operate(command: Command): void {
-    this.send({ type: 'operate', request: this.#request++, author: { user: 'alice' }, command });
+  operate(command: Command, user = 'alice'): void {
+    this.send({ type: 'operate', request: this.#request++, author: { user }, command });
   }
 
   /** A module goes away or comes back. */

@@ -135,6 +135,31 @@ test('freeze and holds survive a restart; a hold ends at its time', () => {
   assert.ok(lab.until(() => machine.actions.off === 1, HOUR));
 });
 
+test('whoever freezes what is frozen says anew by whom and why it is; since when stays', () => {
+  const { lab } = settled();
+  lab.operate({ kind: 'freeze', why: 'works' });
+  const since = lab.now;
+  lab.run(MINUTE);
+  lab.operate({ kind: 'freeze', why: 'the power is tested' }, 'bob');
+  const frozen = { by: 'bob', why: 'the power is tested', since };
+  assert.deepEqual(lab.engine.world.frozen, frozen);
+  lab.restart();
+  assert.deepEqual(lab.engine.world.frozen, frozen);
+});
+
+test('explain tells who ordered the way through POWER_OFF, and afterwards who set what is wanted', () => {
+  const { lab, machine } = settled();
+  machine.offAfter = 10 * SECOND;
+  const ordered = lab.now;
+  lab.operate({ kind: 'reboot', nodes: [KR1], cycle: false }, 'bob');
+  lab.run(5 * SECOND);
+  const power = (): unknown[] => lab.explain(KR1).gaps.flatMap((gap) => (gap.path === '/physState' ? [gap.wanted, gap.wantedBy] : []));
+  assert.deepEqual(power(), ['POWER_OFF', 'bob']);
+  assert.equal(lab.explain(KR1).gaps.find((gap) => gap.path === '/physState')?.wantedAt, ordered);
+  assert.ok(lab.until(() => lab.seen(KR1, '/physState') === 'POWER_OFF', MINUTE, 10));
+  assert.deepEqual(power(), ['POWER_ON', 'alice']);
+});
+
 test('limits are first come first served, apart for each value of a label', () => {
   const lab = new Lab({ nodes: 8, labels: (i) => ({ rack: `r${i % 2}` }) });
   lab.limit({ name: 'one', mutation: 'ipmi/powerOn', selector: '', perLabel: 'rack', atOnce: 1 });
