@@ -6,7 +6,7 @@ import { type Action, type Call, flag } from './io.ts';
 import { readNames } from './nodes.ts';
 import { printData } from './output.ts';
 import { parseCount, parseDuration } from './values.ts';
-import { pathText, timeText, valueText } from './words.ts';
+import { noteText, pathText, timeText, valueText } from './words.ts';
 
 const PAGE = 1_000;
 const MOST = 1_000_000;
@@ -58,7 +58,7 @@ function row({ at, rev, node, path, view, from, to, by, why }: Change, names: Re
   const values = `${valueText(from)} → ${style.bold(valueText(to))}`;
   const what =
     view === 'note'
-      ? `${path}${to === undefined || to === true ? '' : ` ${valueText(to)}`}`
+      ? noteText(path, to, io.now())
       : path === ''
         ? to === undefined
           ? 'deleted'

@@ -7,7 +7,7 @@ import { EXIT, Failure, usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { viewOf } from './node-list.ts';
 import { nameOf } from './nodes.ts';
-import { count, pathText, timeText, valueText } from './words.ts';
+import { count, noteText, pathText, timeText, valueText } from './words.ts';
 
 const KINDS: readonly EventKind[] = ['state', 'mutation', 'discovery', 'service'];
 
@@ -55,7 +55,7 @@ function changeText({ io, style }: Call, change: Change, names: ReadonlyMap<stri
   const { node, path, view, from, to, by, why, at } = change;
   const head = `${timeText(at ?? io.now(), io.now())}  ${style.bold(names.get(node) ?? node)}`;
   const because = why ? style.dim(`  ${oneLine(why)}`) : '';
-  if (view === 'note') return `${head}  ${path}${to === undefined || to === true ? '' : ` ${valueText(to)}`}${because}`;
+  if (view === 'note') return `${head}  ${noteText(path, to, io.now())}${because}`;
   if (path === '') return `${head}  ${to === undefined ? 'gone' : 'created'}${by ? ` (${by})` : ''}${because}`;
   const verb = view === 'cfg' ? 'wanted' : 'seen';
   return `${head}  ${pathText(path)} ${valueText(from)} → ${style.bold(valueText(to))}  (${verb}${by ? ` by ${by}` : ''})${because}`;

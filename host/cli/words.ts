@@ -1,5 +1,6 @@
 /** Values, times and paths as a person reads them. */
 import type { Json } from '@kraken-hpc/sdk/wire';
+import { failedText } from '../core/notes.ts';
 import { oneLine } from './columns.ts';
 
 /** Of a value nobody has set or seen. */
@@ -46,6 +47,14 @@ export function timeText(at: number, now: number): string {
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
   if (new Date(now).toDateString() === date.toDateString()) return clock;
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock}`;
+}
+
+/** What a note of the history says: its name with its value, or the sentence that they make. */
+export function noteText(note: string, value: Json | undefined, now: number): string {
+  const sentence = failedText(note, value);
+  if (sentence !== undefined) return oneLine(sentence);
+  if (value === undefined || value === true) return note;
+  return note === 'held' && typeof value === 'number' ? `held until ${timeText(value, now)}` : `${note} ${valueText(value)}`;
 }
 
 /** 1 node, 2 nodes. */

@@ -2,6 +2,7 @@
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
 import { matches, type NodeSet } from '../core/nodeset.ts';
+import { failedText } from '../core/notes.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Change, Millis, NodeId, Turn } from '../core/record.ts';
 import { packLines } from './lines.ts';
@@ -111,7 +112,10 @@ export class Events {
   #sentence({ node, view, path, from, to, by, why }: Change): string {
     const name = this.#engine().node(node)?.name || node;
     const because = why ? ` (${why})` : '';
-    if (view === 'note') return `${name}: ${path}${to === undefined || to === true ? '' : ` ${wordOf(to)}`}${because}`;
+    if (view === 'note') {
+      const text = failedText(path, to) ?? `${path}${to === undefined || to === true ? '' : ` ${wordOf(to)}`}`;
+      return `${name}: ${text}${because}`;
+    }
     if (path === '') return `${name}: ${to === undefined ? 'deleted' : 'created'} by ${by}${because}`;
     const verb = view === 'cfg' ? 'wanted' : 'seen';
     return `${name}: ${path.slice(1)} ${wordOf(from)} → ${wordOf(to)}, ${verb} by ${by}${because}`;

@@ -53,6 +53,16 @@ const changes = [
   change,
   { ...change, view: 'cfg', from: undefined, by: 'ada', why: 'night shift', rev: 11, at: NOW - 60_000 },
   { node: id(1), path: 'sent', view: 'note', to: 'ipmi/powerOn', rev: 10, by: 'core', at: NOW - 61_000 },
+  {
+    node: id(2),
+    path: 'failed',
+    view: 'note',
+    to: { mutation: 'ipmi/powerOn', kind: 'unreachable', text: 'BMC 10.0.0.7 did not answer' },
+    rev: 10,
+    by: 'core',
+    at: NOW - 62_000,
+  },
+  { node: id(2), path: 'held', view: 'note', to: NOW + 3_600_000, why: 'a disk', rev: 10, by: 'ada', at: NOW - 63_000 },
   { node: id(2), path: '', view: 'cfg', to: {}, rev: 9, by: 'ada', at: NOW - 86_400_000 },
   { node: id(9), path: '', view: 'cfg', from: {}, rev: 8, by: 'ada', at: NOW - 86_400_000 },
 ];
