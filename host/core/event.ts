@@ -23,7 +23,11 @@ export interface Observed {
   /** The node itself was heard. */
   readonly heard?: Heard;
   /** From the node's own host, in this boot; live false = the session has ended. */
-  readonly session?: { readonly boot: string; readonly live: boolean };
+  readonly session?: {
+    readonly boot: string;
+    readonly live: boolean /** It went by its own will, to another parent as a rule: no death. */;
+    readonly left?: boolean;
+  };
 }
 
 /** Why a module could not do it for one node: a code of `schemas/errors.json`. */

@@ -1,0 +1,346 @@
+/**
+ * The sync layer of one host: its children's sessions, its own with a parent, and what goes over them. Pure: bytes and time
+ * in, actions out; the edge performs them, the simulator plays it.
+ */
+import type { Effect } from '../core/effect.ts';
+import type { Millis, NodeId, Turn } from '../core/record.ts';
+import type { World } from '../core/world.ts';
+import type { Address, EnrolOutcome, StreamId, SyncAction, SyncEvent } from './actions.ts';
+import { Children, type SessionKeys } from './children.ts';
+import type { Update } from './messages.ts';
+import type { Peer, SealLike } from './peer.ts';
+import { Scope } from './scope.ts';
+import type { SyncSettings } from './settings.ts';
+import { type SavedUplink, Uplink } from './uplink.ts';
+
+type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
+
+export type SealFactory = (session: {
+  readonly secret: Uint8Array;
+  readonly sid: number;
+  readonly side: 'parent' | 'child';
+  /** 0 = not known yet. */
+  readonly peerGeneration: number;
+}) => SealLike;
+
+export interface SyncOptions {
+  readonly world: World;
+  readonly settings: SyncSettings;
+  /** Raised, and on disk, at every start of this host. */
+  readonly generation: number;
+  readonly now: Millis;
+  readonly random: () => number;
+  readonly seal: SealFactory;
+  /** The session id at the front of a datagram; undefined where it is none of ours. */
+  readonly peekSid: (bytes: Uint8Array) => number | undefined;
+  /** Of a host that may have children. */
+  readonly keys?: SessionKeys;
+  /** Of a host that has parents, the best first. */
+  readonly parents?: readonly Address[];
+  readonly saved?: SavedUplink;
+  readonly boot: string;
+  /** Something runs on this node that a reboot would end. */
+  readonly runs: () => boolean;
+}
+
+/** What the halves may use of the whole. */
+export interface Parts {
+  readonly world: World;
+  readonly settings: SyncSettings;
+  readonly generation: number;
+  readonly random: () => number;
+  readonly boot: string;
+  readonly seal: SealFactory;
+  readonly scope: Scope;
+  runs(): boolean;
+  act(action: SyncAction): void;
+  event(event: SyncEvent): void;
+  /** Opens a connection for this peer. */
+  dial(peer: Peer, to: Address): StreamId;
+  /** Opens a connection only to see whether somebody listens there. */
+  feel(to: Address): StreamId;
+  hangUp(stream: StreamId): void;
+  flush(peer: Peer, now: Millis): void;
+  later(at: Millis, run: () => void): void;
+}
+
+/** Frames of a connection that nobody has proved to be of, before it is closed. */
+const UNPROVED = 1;
+
+export class Sync {
+  readonly children: Children | undefined;
+  readonly uplink: Uplink | undefined;
+  readonly figures = { unknown: 0 };
+  readonly #options: SyncOptions;
+  readonly #scope: Scope;
+  #actions: SyncAction[] = [];
+  readonly #streams = new Map<StreamId, { peer: Peer | undefined; readonly feels: boolean; frames: number; open: boolean }>();
+  #nextStream = -1;
+  #later: { readonly at: Millis; readonly run: () => void }[] = [];
+  readonly #touched = new Set<Peer>();
+  #now: Millis;
+
+  constructor(options: SyncOptions) {
+    this.#options = options;
+    this.#now = options.now;
+    this.#scope = new Scope(
+      options.world,
+      (id) => this.#touch(this.children?.peers.get(id)),
+      () => this.#touch(this.uplink?.peer),
+    );
+    const parts = this.#parts();
+    if (options.keys) this.children = new Children(parts, options.keys);
+    if (options.parents && options.parents.length > 0) this.uplink = new Uplink(parts, options.parents, options.saved, options.now);
+  }
+
+  #touch(peer: Peer | undefined): Peer | undefined {
+    if (peer) this.#touched.add(peer);
+    return peer;
+  }
+
+  #parts(): Parts {
+    const { world, settings, generation, random, boot, seal, runs } = this.#options;
+    return {
+      world,
+      settings,
+      generation,
+      random,
+      boot,
+      seal,
+      runs,
+      scope: this.#scope,
+      act: (action) => void this.#actions.push(action),
+      event: (event) => void this.#actions.push({ type: 'event', event }),
+      dial: (peer, to) => this.#dial(peer, to, false),
+      feel: (to) => this.#dial(undefined, to, true),
+      hangUp: (stream) => this.#hangUp(stream),
+      flush: (peer, now) => peer.flush(now, this.#actions),
+      later: (at, run) => void this.#later.push({ at, run }),
+    };
+  }
+
+  /** After the world was restored, before the first event. */
+  start(now: Millis): void {
+    this.#now = now;
+    this.children?.remember();
+    this.uplink?.start(now);
+    this.#touch(this.uplink?.peer);
+  }
+
+  // --- the core's side ---------------------------------------------------------------------------------------------------
+
+  /** A turn of the engine, after it was applied. */
+  turn(turn: Turn): void {
+    this.#scope.turn(turn);
+    for (const id in turn.records) this.children?.check(id, this.#now);
+    for (const change of turn.changes)
+      if (change.view === 'cfg' && change.path === '' && change.to === undefined) this.children?.check(change.node, this.#now);
+  }
+
+  /** The journal is on disk up to this turn. */
+  durable(seq: number): void {
+    this.#scope.durable(seq);
+  }
+
+  run(effect: Of<'run'>, now: Millis): void {
+    this.#now = now;
+    if (this.children) this.children.run(effect);
+    else {
+      const own = effect.mutation === 'core/quiesce' ? effect.nodes : [];
+      const observed = own.map(({ id }) => ({ node: id, values: { '/runState': 'INIT' } }));
+      this.#actions.push({ type: 'event', event: { type: 'ran', run: effect.run, observed, failed: [] } });
+    }
+    for (const { id } of effect.nodes) this.#touch(this.children?.peers.get(id));
+  }
+
+  probe(effect: Of<'probe'>, now: Millis): void {
+    this.#now = now;
+    if (this.children) this.children.probe(effect, now);
+    else this.#actions.push({ type: 'event', event: { type: 'probed', node: effect.node, answered: false } });
+    this.#touch(this.children?.peers.get(effect.node));
+  }
+
+  /** The core has taken an update, or could not. */
+  taken(peerId: NodeId, number: number, isTaken: boolean, now: Millis): void {
+    this.#now = now;
+    const peer = this.uplink?.peer?.id === peerId ? this.uplink.peer : this.children?.peers.get(peerId);
+    if (!peer) return;
+    if (isTaken) peer.link.taken(number, now);
+    else peer.link.refused(number, now);
+    this.#touch(peer);
+  }
+
+  /** The core has admitted a node: what its host is given. */
+  admitted(node: NodeId, term: number, listens: Address | undefined, now: Millis): { readonly sid: number; readonly secret: Uint8Array } {
+    this.#now = now;
+    if (!this.children) throw new Error('this host takes no children');
+    return this.children.admit(node, term, listens, now);
+  }
+
+  // --- the edge's side -----------------------------------------------------------------------------------------------------
+
+  datagram(from: Address, bytes: Uint8Array, now: Millis): void {
+    this.#now = now;
+    const peer = this.#whose(bytes, 'udp', now);
+    if (peer) peer.udp = peer.peerIs === 'child' ? from : peer.udp;
+  }
+
+  opened(stream: StreamId, now: Millis): void {
+    this.#now = now;
+    const known = this.#streams.get(stream);
+    if (!known) {
+      this.#streams.set(stream, { peer: undefined, feels: false, frames: 0, open: true });
+      return;
+    }
+    known.open = true;
+    if (known.feels) {
+      this.uplink?.felt(stream, true, now);
+      this.#hangUp(stream);
+    } else if (known.peer) {
+      this.#attach(known.peer, stream, now);
+      known.peer.link.greet(now);
+    }
+  }
+
+  frame(stream: StreamId, bytes: Uint8Array, now: Millis): void {
+    this.#now = now;
+    const known = this.#streams.get(stream);
+    if (!known) return;
+    known.frames++;
+    const peer = this.#whose(bytes, 'stream', now, known.peer);
+    if (peer) {
+      known.peer = peer;
+      this.#attach(peer, stream, now);
+    } else if (!known.peer && known.frames >= UNPROVED) this.#hangUp(stream);
+  }
+
+  closed(stream: StreamId, why: string, now: Millis): void {
+    this.#now = now;
+    const known = this.#streams.get(stream);
+    this.#streams.delete(stream);
+    if (!known) return;
+    if (known.feels) this.uplink?.felt(stream, false, now);
+    const { peer } = known;
+    if (!peer) return;
+    const wasTether = peer.stream === stream;
+    if (wasTether) peer.detach(now);
+    this.#touch(peer);
+    if (peer.peerIs === 'parent') {
+      if (peer !== this.uplink?.peer) return;
+      if (wasTether) this.uplink.streamEnded(now);
+      else if (!known.open) this.uplink.dialFailed(why, now);
+    } else if (this.children?.peers.get(peer.id) === peer) {
+      if (wasTether) this.children.streamEnded(peer, now);
+      else if (!known.open) this.children.dialFailed(peer, why, now);
+    }
+  }
+
+  enrolled(attempt: number, outcome: EnrolOutcome, now: Millis): void {
+    this.#now = now;
+    this.uplink?.enrolled(attempt, outcome, now);
+    this.#touch(this.uplink?.peer);
+  }
+
+  tick(now: Millis): void {
+    this.#now = now;
+    const due = this.#later.filter(({ at }) => at <= now);
+    if (due.length > 0) this.#later = this.#later.filter(({ at }) => at > now);
+    for (const { run } of due) run();
+    this.children?.tick(now);
+    this.uplink?.tick(now);
+    const parent = this.#touch(this.uplink?.peer);
+    if (parent && parent.link.wake <= now) parent.link.tick(now);
+    for (const peer of this.#restless) {
+      if (peer.link.wake > now) continue;
+      peer.link.tick(now);
+      this.#touch(peer);
+    }
+  }
+
+  /** Children whose links have something under way: all others need no clock. */
+  readonly #restless = new Set<Peer>();
+
+  /** When `tick` is wanted. */
+  get wake(): Millis {
+    let wake = Math.min(this.children?.wake ?? Number.POSITIVE_INFINITY, this.uplink?.wake ?? Number.POSITIVE_INFINITY);
+    for (const { at } of this.#later) wake = Math.min(wake, at);
+    for (const peer of this.#restless) wake = Math.min(wake, peer.link.wake);
+    return wake;
+  }
+
+  /** What is to be done now. */
+  take(now: Millis): readonly SyncAction[] {
+    for (const peer of this.#touched) {
+      peer.flush(now, this.#actions);
+      if (peer.peerIs === 'parent') continue;
+      if (peer.link.wake === Number.POSITIVE_INFINITY) this.#restless.delete(peer);
+      else this.#restless.add(peer);
+    }
+    this.#touched.clear();
+    const actions = this.#actions;
+    this.#actions = [];
+    return actions;
+  }
+
+  // --- between them ----------------------------------------------------------------------------------------------------------
+
+  /** Opens what came by whichever session it is of; its updates go to the core. */
+  #whose(bytes: Uint8Array, path: 'udp' | 'stream', now: Millis, known?: Peer): Peer | undefined {
+    const sid = this.#options.peekSid(bytes);
+    const candidates = sid === undefined ? [] : this.#candidates(sid, now, known);
+    for (const peer of candidates) {
+      const updates = peer.receive(bytes, path, now);
+      if (!updates) continue;
+      this.#touch(peer);
+      if (peer.peerIs === 'parent') this.uplink?.heard(now);
+      else this.children?.heard(peer, now);
+      for (const update of updates) this.#pass(peer, update);
+      const said = peer.link.farewell;
+      if (said !== undefined) this.#farewell(peer, said, now);
+      return peer;
+    }
+    if (candidates.length === 0) this.figures.unknown++;
+    return undefined;
+  }
+
+  #candidates(sid: number, now: Millis, known: Peer | undefined): readonly Peer[] {
+    if (known?.sid === sid) return [known];
+    const parent = this.uplink?.peer;
+    if (parent?.sid === sid) return [parent, ...(this.children?.candidates(sid, now) ?? [])];
+    return this.children?.candidates(sid, now) ?? [];
+  }
+
+  #pass(peer: Peer, update: Update): void {
+    const { number, snapshot: all, items } = update;
+    const event: SyncEvent =
+      peer.peerIs === 'parent'
+        ? { type: 'told', parent: peer.id, all, items, peer: peer.id, number }
+        : { type: 'reported', host: peer.id, term: peer.term, all, items, peer: peer.id, number };
+    this.#actions.push({ type: 'event', event });
+  }
+
+  #farewell(peer: Peer, why: string, now: Millis): void {
+    if (peer.peerIs === 'parent' && peer === this.uplink?.peer) this.uplink.bye(why, now);
+    else if (peer.peerIs === 'child' && this.children?.peers.get(peer.id) === peer) this.children.left(peer, why, now);
+  }
+
+  #attach(peer: Peer, stream: StreamId, now: Millis): void {
+    const before = peer.attach(stream, now);
+    this.#touch(peer);
+    if (before !== undefined) this.#hangUp(before);
+  }
+
+  #dial(peer: Peer | undefined, to: Address, feels: boolean): StreamId {
+    const stream = this.#nextStream--;
+    this.#streams.set(stream, { peer, feels, frames: 0, open: false });
+    this.#actions.push({ type: 'dial', stream, to });
+    return stream;
+  }
+
+  #hangUp(stream: StreamId): void {
+    const known = this.#streams.get(stream);
+    this.#streams.delete(stream);
+    if (known?.peer?.stream === stream) known.peer.detach(this.#now);
+    this.#actions.push({ type: 'hangUp', stream });
+  }
+}
