@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CODES } from '@kraken-hpc/sdk/wire';
+import { CODES, manifestMisfit } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
 import { RefusalError } from '../core/refusal.ts';
 import { isPermission } from './permissions.ts';
@@ -52,23 +52,25 @@ function found(file: string, dir: string, whole: { readonly [key: string]: Json 
   if (protocol !== 1) throw wrong(file, `kraken.protocol is ${JSON.stringify(protocol)}; this host speaks 1`);
   if (!Array.isArray(permissions) || !permissions.every((one): one is string => isPermission(one)))
     throw wrong(file, `kraken.permissions ${JSON.stringify(permissions)} names what is no permission`);
+  const words = commandOf(file, dir, main, command);
+  const misfit = manifestMisfit(manifest);
+  if (misfit) throw wrong(file, `kraken${misfit.field.replaceAll('/', '.')} ${misfit.message}`);
   const named = typeof whole.name === 'string' ? whole.name : basename(dir);
   return {
     module: named.split('/').at(-1) ?? named,
     version: typeof whole.version === 'string' ? whole.version : '0.0.0',
     dir,
-    command: commandOf(file, dir, main, command),
+    command: words,
     permissions,
   };
 }
 
 function commandOf(file: string, dir: string, main: Json | undefined, command: Json | undefined): readonly string[] {
   if (typeof main === 'string') return mainCommand(dir, main);
-  const words = typeof command === 'string' ? [command] : command;
-  if (!Array.isArray(words) || words.length === 0 || !words.every((word): word is string => typeof word === 'string'))
+  if (!Array.isArray(command) || command.length === 0 || !command.every((word): word is string => typeof word === 'string'))
     throw wrong(file, 'it has neither kraken.main (a script) nor kraken.command (a program with its arguments)');
   // It starts in the service's data directory, where a file of its own would be looked for in vain.
-  return words.map((word) => (/^\.\.?\//.test(word) ? resolve(dir, word) : word));
+  return command.map((word) => (/^\.\.?\//.test(word) ? resolve(dir, word) : word));
 }
 
 /** In the source tree `dist/main.js` is `main.ts`, run through tsx with the packages' sources. */

@@ -3310,29 +3310,14 @@ const check240: Check = (v) => {
   return undefined;
 };
 
-const check242: Check = (v) => {
-  if (!(Array.isArray(v))) return no("must be an array");
-  if (!(v.length >= 1)) return no("must have at least 1 item");
-  for (let i = 0; i < v.length; i++) {
-    const m = check1(v[i]);
-    if (m !== undefined) return under(i, m);
-  }
-  return undefined;
-};
-
 const check241: Check = (v) => {
-  if (!([check1(v) === undefined,check242(v) === undefined].includes(true))) return no("fits none of its forms");
-  return undefined;
-};
-
-const check243: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check242: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3343,7 +3328,7 @@ const check244: Check = (v) => {
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check243: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3352,12 +3337,12 @@ const check245: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check244: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check245: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
@@ -3375,23 +3360,23 @@ const check238: Check = (v) => {
         m = check240(v[k]);
         break;
       case "protocol":
-        m = check241(v[k]);
+        m = check1(v[k]);
         break;
       case "main":
-        m = check243(v[k]);
+        m = check241(v[k]);
         break;
       case "command":
-        m = check244(v[k]);
+        m = check242(v[k]);
         break;
       case "permissions":
-        m = check245(v[k]);
+        m = check243(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check246(v) === undefined,check247(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check244(v) === undefined,check245(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 

@@ -66,9 +66,13 @@ const refusedAs = (says: string) => (error: unknown) => {
 
 const MANIFESTS: readonly [manifest: Json, says: string][] = [
   [{ protocol: 2, main: 'x.js' }, 'kraken.protocol is 2; this host speaks 1'],
+  [{ protocol: [1], main: 'x.js' }, 'kraken.protocol is [1]; this host speaks 1'],
   [{ protocol: 1 }, 'it has neither kraken.main (a script) nor kraken.command (a program with its arguments)'],
   [{ protocol: 1, command: [] }, 'it has neither kraken.main'],
   [{ protocol: 1, main: 'x.js', permissions: ['fly'] }, 'kraken.permissions ["fly"] names what is no permission'],
+  [{ protocol: 1, command: 'run me' }, 'it has neither kraken.main'],
+  [{ protocol: 1, main: 'x.js', command: ['x'] }, 'kraken must have exactly one of main, command'],
+  [{ protocol: 1, main: 'x.js', mian: 'y.js' }, 'kraken has a field that nobody knows: mian'],
   ['x', 'kraken is not an object'],
 ];
 for (const [manifest, says] of MANIFESTS) {

@@ -108,7 +108,8 @@ test('a plugin manifest', () => {
   check({ protocol: 1, main: 'a.js', command: ['b'] }, 'must have exactly one of main, command');
   check({ protocol: 1 }, 'must have exactly one of main, command');
   check({ main: 'a.js' }, 'lacks protocol');
-  check({ protocol: '1', main: 'a.js' }, '/protocol fits none of its forms');
+  check({ protocol: '1', main: 'a.js' }, '/protocol must be an integer');
+  check({ protocol: [1], main: 'a.js' }, '/protocol must be an integer');
   check({ protocol: 1, command: 'run me' }, '/command must be an array');
   check(
     { protocol: 1, main: 'a.js', permissions: ['everything'] },
