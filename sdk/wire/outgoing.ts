@@ -34,7 +34,7 @@ class Waiter {
 
 /**
  * json-rpc-2.0's client is not used: what it does (an id finds its promise) is needed here anyway, for timeouts, cancelling and late
- * answers, and it would take a fifth of the requests a second.
+ * answers.
  */
 export class Outgoing {
   readonly #connection: Connection;
