@@ -38,7 +38,7 @@ export class Loop {
   readonly #now: () => Millis;
   #queue: Event[] = [];
   #scheduled = false;
-  #stopped = false;
+  #stopped: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #nextRequest: RequestId = 1;
@@ -66,7 +66,7 @@ export class Loop {
     const request = this.#nextRequest++;
     return new Promise((resolve, reject) => {
       if (this.#stopped) {
-        reject(stopping());
+        reject(this.#stopped);
         return;
       }
       this.#requests.set(request, { resolve, reject });
@@ -79,11 +79,11 @@ export class Loop {
     return () => this.#turnListeners.delete(listener);
   }
 
-  /** No turn runs any more; what was asked and not answered is refused. */
-  stop(): void {
-    this.#stopped = true;
+  /** No turn runs any more; what was asked and not answered, or is asked from now on, is refused: that is why. */
+  stop(why: Error = stopping()): void {
+    this.#stopped ??= why;
     clearTimeout(this.#timer);
-    for (const { reject } of this.#requests.values()) reject(stopping());
+    for (const { reject } of this.#requests.values()) reject(this.#stopped);
     this.#requests.clear();
   }
 

@@ -91,6 +91,8 @@ async function compose(
     log: ({ level, service, message }) => log(level, message, { service }),
   });
   loop = new Loop(engine, store, performers(supervisor, getLoop, log), now);
+  // No turn may run that cannot be stored; the modules are still to be stopped, and go on reporting meanwhile.
+  store.onFailed((error) => getLoop().stop(error));
   const stopCheckpoints = checkpointing(loop, engine, store, turns, (message) => log('error', message));
   await makeSelf(loop, engine, options.name);
   followServices(loop, engine, supervisor, specs);

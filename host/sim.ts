@@ -31,8 +31,8 @@ const QUICK: Partial<Settings> = {
 
 const REFRESH = 250;
 
-/** Runs until Ctrl-C, `q`, or `kraken engine stop`. Resolves when nothing is left of it. */
-export async function runSim(options: SimOptions): Promise<void> {
+/** Runs until Ctrl-C, `q`, or `kraken engine stop`. Resolves when nothing is left of it; to what failed, where nobody asked for its end. */
+export async function runSim(options: SimOptions): Promise<Error | undefined> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'kraken-sim-'));
   const lines: string[] = [];
   const host = await startHost({
@@ -56,6 +56,12 @@ export async function runSim(options: SimOptions): Promise<void> {
   try {
     await sim.describe();
     await sim.show(end);
+    return await host.stopped;
+  } catch (error) {
+    await host.stop('the simulation has failed');
+    const failure = await host.stopped;
+    if (failure === undefined) throw error;
+    return failure;
   } finally {
     process.off('SIGINT', end);
     process.off('SIGTERM', end);

@@ -26,6 +26,11 @@ export function noMatch(set: string): Failure {
   return new Failure(EXIT.notFound, `no node matches ${set}`, 'kraken node list shows all');
 }
 
+/** A host in this process ended, and nobody had asked for it. */
+export function stoppedBy(error: Error): Failure {
+  return new Failure(EXIT.failed, `the host has stopped: ${error.message}`);
+}
+
 /** Anything thrown, as a failure; what is no refusal is a defect, and shows where it came from. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;

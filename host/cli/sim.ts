@@ -1,6 +1,7 @@
 /** `kraken sim`, `kraken sim fault|clear`. */
 import { shellWord } from '../core/shell.ts';
 import { withClient } from './client.ts';
+import { stoppedBy } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { printData } from './output.ts';
 import { parseAmount, parseCount } from './values.ts';
@@ -14,7 +15,8 @@ export const sim: Action = async (call) => {
   const scale = parseAmount(flag(call, 'scale'), '--scale', 1);
   const kept = flag(call, 'dataDir') !== undefined || Boolean(call.io.env['KRAKEN_DATA_DIR']);
   const { runSim } = await import('../sim.ts');
-  await runSim({ nodes, seed, scale, socket: call.paths.socket, ...(kept ? { dataDir: call.paths.dataDir } : {}) });
+  const failure = await runSim({ nodes, seed, scale, socket: call.paths.socket, ...(kept ? { dataDir: call.paths.dataDir } : {}) });
+  if (failure) throw stoppedBy(failure);
 };
 
 /** The kinds are the simulator's to know: a wrong one is refused by its schema, which names them. */

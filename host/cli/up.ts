@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { HostConfig } from '../documents/config.ts';
 import type { HostOptions } from '../main.ts';
-import { EXIT, Failure, usage } from './failure.ts';
+import { EXIT, Failure, stoppedBy, usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { count, timeText } from './words.ts';
 
@@ -36,7 +36,7 @@ export const up: Action = async (call) => {
   io.out(`kraken is up: ${count(host.port.engine.status(host.port.now()).nodes, 'node')}, socket ${host.socket}, data ${paths.dataDir}\n`);
   const failure = await host.stopped;
   unlisten();
-  if (failure) throw new Failure(EXIT.failed, `the host has stopped: ${failure.message}`);
+  if (failure) throw stoppedBy(failure);
 };
 
 /** No file where none was named is no error: a host without services is a host. */

@@ -6,6 +6,16 @@ import { KRAKEN, Lab, until } from './lab.ts';
 /** In blocks of a kilobyte: a limit of the shell takes the place of a full disk. */
 const LIMIT = 256;
 
+test('and it ends kraken sim with exit code 1 and the reason', async (t) => {
+  const lab = new Lab(t, {});
+  const sim = 'exec "$0" "$@"';
+  const host = lab.spawn('/bin/bash', ['-c', `ulimit -f ${LIMIT}; ${sim}`, process.execPath, KRAKEN, 'sim', '--nodes', '500']);
+  const { exit, err } = await host.ended;
+  assert.equal(exit, 1, err);
+  assert.match(err, /the host has stopped: .*the store has failed; nothing is acknowledged any more.*then restart the host/);
+  await lab.assertNothingLeft();
+});
+
 test('a store that fails ends kraken up with exit code 1 and the reason; what was acknowledged is there after a restart', async (t) => {
   const lab = new Lab(t, {});
   const host = lab.spawn('/bin/bash', ['-c', `ulimit -f ${LIMIT}; exec "$0" "$@"`, process.execPath, KRAKEN, 'up']);
