@@ -8,7 +8,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** A connection of the tether kind; numbered by whoever opened or accepted it, for life. */
+/** A connection of the tether kind. The sync layer numbers those that it dials -1, -2 …, the edge those that come in 1, 2 …. */
 export type StreamId = number;
 
 /** What a child brings to the door of a parent. */
@@ -51,6 +51,8 @@ export type SyncAction =
   /** Open a tether (or a probe's connection); answered by `opened` or `closed`. */
   | { readonly type: 'dial'; readonly stream: StreamId; readonly to: Address }
   | { readonly type: 'hangUp'; readonly stream: StreamId }
+  /** Who speaks through a connection that came in has proved to be a neighbour. */
+  | { readonly type: 'accept'; readonly stream: StreamId }
   | { readonly type: 'enrol'; readonly request: EnrolRequest }
   /** Restart the machine: the parent says that only a new boot lets it in. */
   | { readonly type: 'reboot'; readonly why: string }

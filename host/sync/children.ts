@@ -2,7 +2,7 @@
 import type { Effect } from '../core/effect.ts';
 import type { Millis, NodeId } from '../core/record.ts';
 import type { World } from '../core/world.ts';
-import type { Address, StreamId } from './actions.ts';
+import type { Address } from './actions.ts';
 import { Peer } from './peer.ts';
 import type { Parts } from './sync.ts';
 
@@ -80,9 +80,9 @@ export class Children {
     const peers: Peer[] = [];
     for (const node of nodes) {
       const key = this.#world.nodes.get(node)?.book.key;
-      if (!key || this.#keys.sidOf(node, key.term) !== sid) continue;
       const known = this.peers.get(node);
-      peers.push(known && known.term === key.term ? known : this.#make(node, key.term, now));
+      if (key && known?.sid === sid && known.term === key.term) peers.push(known);
+      else if (key && this.#keys.sidOf(node, key.term) === sid) peers.push(this.#make(node, key.term, now));
     }
     return peers;
   }
@@ -231,11 +231,5 @@ export class Children {
 
   get wake(): Millis {
     return this.peers.size > 0 ? this.#sweepAt : Number.POSITIVE_INFINITY;
-  }
-
-  /** For the peer that spoke through this connection. */
-  byStream(stream: StreamId): Peer | undefined {
-    for (const peer of this.peers.values()) if (peer.stream === stream || peer.doubt?.stream === stream) return peer;
-    return undefined;
   }
 }

@@ -197,6 +197,7 @@ export class Sync {
       this.uplink?.felt(stream, true, now);
       this.#hangUp(stream);
     } else if (known.peer) {
+      if (known.peer === this.uplink?.peer) this.uplink.dialed();
       this.#attach(known.peer, stream, now);
       known.peer.link.greet(now);
     }
@@ -250,22 +251,27 @@ export class Sync {
     this.uplink?.tick(now);
     const parent = this.#touch(this.uplink?.peer);
     if (parent && parent.link.wake <= now) parent.link.tick(now);
+    if (now < this.#restlessAt) return;
+    this.#restlessAt = Number.POSITIVE_INFINITY;
     for (const peer of this.#restless) {
-      if (peer.link.wake > now) continue;
-      peer.link.tick(now);
-      this.#touch(peer);
+      if (peer.link.wake > now) this.#restlessAt = Math.min(this.#restlessAt, peer.link.wake);
+      else {
+        peer.link.tick(now);
+        this.#touch(peer);
+      }
     }
   }
 
   /** Children whose links have something under way: all others need no clock. */
   readonly #restless = new Set<Peer>();
+  /** Not before then is any of them due. */
+  #restlessAt = Number.POSITIVE_INFINITY;
 
   /** When `tick` is wanted. */
   get wake(): Millis {
     let wake = Math.min(this.children?.wake ?? Number.POSITIVE_INFINITY, this.uplink?.wake ?? Number.POSITIVE_INFINITY);
     for (const { at } of this.#later) wake = Math.min(wake, at);
-    for (const peer of this.#restless) wake = Math.min(wake, peer.link.wake);
-    return wake;
+    return Math.min(wake, this.#restlessAt);
   }
 
   /** What is to be done now. */
@@ -274,7 +280,10 @@ export class Sync {
       peer.flush(now, this.#actions);
       if (peer.peerIs === 'parent') continue;
       if (peer.link.wake === Number.POSITIVE_INFINITY) this.#restless.delete(peer);
-      else this.#restless.add(peer);
+      else {
+        this.#restless.add(peer);
+        this.#restlessAt = Math.min(this.#restlessAt, peer.link.wake);
+      }
     }
     this.#touched.clear();
     const actions = this.#actions;
@@ -325,8 +334,10 @@ export class Sync {
   }
 
   #attach(peer: Peer, stream: StreamId, now: Millis): void {
+    if (peer.stream === stream) return;
     const before = peer.attach(stream, now);
     this.#touch(peer);
+    if (stream > 0) this.#actions.push({ type: 'accept', stream });
     if (before !== undefined) this.#hangUp(before);
   }
 

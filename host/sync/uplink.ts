@@ -30,6 +30,9 @@ export class Uplink {
   readonly #ids = new Map<string, NodeId>();
   #saved: SavedUplink | undefined;
   #attempt = 0;
+  /** Questions at doors that are not answered yet. */
+  readonly #asked = new Map<number, Address>();
+  #dialing = false;
   #tries = 0;
   /** Who is asked in this round, the next first. */
   #round: Address[] = [];
@@ -48,6 +51,7 @@ export class Uplink {
 
   /** Goes on with the session of before this process, else enrols. */
   start(now: Millis): void {
+    this.#parts.event({ type: 'uplink', connected: false });
     const saved = this.#saved;
     if (saved && this.#parents.some((address) => sameAddress(address, saved.address))) {
       this.#begin(saved, now);
@@ -75,6 +79,7 @@ export class Uplink {
     const seal = this.#parts.seal({ secret, sid, side: 'child', peerGeneration: admission.generation });
     const settings = { ...this.#parts.settings, hello: admission.hello, dead: admission.dead };
     const { generation, random, boot } = this.#parts;
+    this.#dialing = false;
     this.peer = new Peer({ id: parent, term, sid, boot, seal, peerIs: 'parent', settings, generation, now, random });
     this.peer.udp = address;
     this.#saved = saved;
@@ -84,9 +89,13 @@ export class Uplink {
 
   /** The answer from the door. */
   enrolled(attempt: number, outcome: EnrolOutcome, now: Millis): void {
-    if (attempt !== this.#attempt || this.#round[0] === undefined) return;
-    const address = this.#round.shift() as Address;
-    if (outcome.kind === 'admitted') return this.#admitted({ address, admission: outcome.admission }, now);
+    const address = this.#asked.get(attempt);
+    this.#asked.delete(attempt);
+    if (!address) return;
+    // Even where it is not waited for any more: the session before it has ended there.
+    const isNewer = outcome.kind === 'admitted' && outcome.admission.term > (this.#saved?.admission.term ?? 0);
+    if (outcome.kind === 'admitted' && isNewer) return this.#admitted({ address, admission: outcome.admission }, now);
+    if (attempt !== this.#attempt || this.#round.shift() === undefined || outcome.kind === 'admitted') return;
     this.why = `${text(address)}: ${outcome.why}`;
     if (outcome.kind === 'reboot') this.#parts.act({ type: 'reboot', why: outcome.why });
     const level = outcome.kind === 'untrusted' || outcome.kind === 'no' ? 'error' : 'warn';
@@ -129,7 +138,9 @@ export class Uplink {
   /** Opens the connection that carries bulk and whose end is noticed at once. */
   #tether(): void {
     const to = this.#saved?.address;
-    if (this.peer && to && this.peer.stream === undefined) this.#parts.dial(this.peer, to);
+    if (!this.peer || !to || this.peer.stream !== undefined || this.#dialing) return;
+    this.#dialing = true;
+    this.#parts.dial(this.peer, to);
   }
 
   /** A word of the parent came. */
@@ -149,12 +160,10 @@ export class Uplink {
     this.#tether();
   }
 
-  streamOpened(now: Millis): void {
-    this.peer?.link.greet(now);
-  }
-
   streamEnded(now: Millis): void {
     if (this.state === 'connected') this.#doubt(now, 'its connection has ended');
+    // Taken and hung up without a word: nobody there knows this session.
+    else if (this.state === 'doubtful') this.dialFailed('refused', now);
   }
 
   #doubt(now: Millis, why: string): void {
@@ -165,7 +174,12 @@ export class Uplink {
     this.#tether();
   }
 
+  dialed(): void {
+    this.#dialing = false;
+  }
+
   dialFailed(why: string, now: Millis): void {
+    this.#dialing = false;
     const { probe, probeTries, retryMost } = this.#parts.settings;
     if (why === 'refused' && this.state === 'doubtful') {
       if (++this.#tries >= probeTries) return this.#lost(now, 'its connection is refused');
@@ -207,7 +221,8 @@ export class Uplink {
   #enrol(to: Address): void {
     const { world } = this.#parts;
     const term = Math.max(this.#saved?.admission.term ?? 0, world.nodes.get(world.self)?.book.key?.term ?? 0);
-    this.#parts.act({ type: 'enrol', request: { attempt: ++this.#attempt, to, node: world.self, term, runs: this.#parts.runs() } });
+    this.#asked.set(++this.#attempt, to);
+    this.#parts.act({ type: 'enrol', request: { attempt: this.#attempt, to, node: world.self, term, runs: this.#parts.runs() } });
   }
 
   /** The parent that cfg names comes first, where its address is known; then as they were given. */
