@@ -91,9 +91,9 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['engine/restore', (params) => engine.restore(port, params)],
     ['graph/get', (params) => engine.graph(port, params)],
     ['service/list', () => services.list(port)],
-    ['service/start', (params) => services.act(port, 'start', params)],
-    ['service/stop', (params) => services.act(port, 'stop', params)],
-    ['service/restart', (params) => services.act(port, 'restart', params)],
+    ['service/start', (params, session) => services.act(port, 'start', params, session)],
+    ['service/stop', (params, session) => services.act(port, 'stop', params, session)],
+    ['service/restart', (params, session) => services.act(port, 'restart', params, session)],
     ['service/logs', (params, session) => services.logs(port, params, session)],
   ];
 }

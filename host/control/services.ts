@@ -2,9 +2,10 @@
 import { CODES } from '@kraken-hpc/sdk/wire';
 import { closest } from '../core/closest.ts';
 import type { Json } from '../core/declaration.ts';
+import { get } from '../core/pointer.ts';
 import { packLines } from './lines.ts';
 import type { HostPort } from './port.ts';
-import { type ApiSession, type Params, refusal } from './session.ts';
+import { type ApiSession, authorOf, type Params, refusal } from './session.ts';
 
 /** One that follows a log and has not read this much misses lines, and is told how many. */
 const SLOW_BYTES = 1_000_000;
@@ -13,8 +14,19 @@ export function list(port: HostPort): Json {
   return { services: port.services.list() } as unknown as Json;
 }
 
-export async function act(port: HostPort, action: 'start' | 'stop' | 'restart', params: Params): Promise<Json> {
-  await port.services[action](known(port, params));
+/** What somebody stopped stays stopped over a restart of the host: cfg of the host's own node says so, as if it had been set there. */
+export async function act(port: HostPort, action: 'start' | 'stop' | 'restart', params: Params, session: ApiSession): Promise<Json> {
+  const service = known(port, params);
+  const { self } = port.engine;
+  const path = `/services/${service}/state`;
+  const isStopped = get(port.engine.node(self)?.cfg ?? {}, path) === 'STOP';
+  const want = async (state: 'STOP' | null): Promise<void> => {
+    const change = { set: { nodes: [self], values: { [path]: state } } };
+    await port.ask((request) => ({ type: 'apply', request, author: authorOf(params, session), change }));
+  };
+  if (action !== 'stop' && isStopped) await want(null);
+  await port.services[action](service);
+  if (action === 'stop' && !isStopped) await want('STOP');
   return {};
 }
 

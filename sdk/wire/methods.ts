@@ -901,7 +901,7 @@ export interface ServiceStartParams {
 /** Nothing to say. */
 export type ServiceStartResult = Readonly<Record<string, never>>;
 
-/** `service/stop`: Stop a service. */
+/** `service/stop`: Stop a service. It stays stopped over a restart of the host, until it is started or restarted. */
 export interface ServiceStopParams {
   readonly service: Name;
   readonly onBehalfOf?: Author;
@@ -1023,7 +1023,7 @@ export interface Methods {
   readonly 'service/list': { readonly params: ServiceListParams; readonly result: ServiceListResult };
   /** Start a service (also out of failed). */
   readonly 'service/start': { readonly params: ServiceStartParams; readonly result: ServiceStartResult };
-  /** Stop a service. */
+  /** Stop a service. It stays stopped over a restart of the host, until it is started or restarted. */
   readonly 'service/stop': { readonly params: ServiceStopParams; readonly result: ServiceStopResult };
   /** Stop and start a service. */
   readonly 'service/restart': { readonly params: ServiceRestartParams; readonly result: ServiceRestartResult };

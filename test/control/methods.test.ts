@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CODES, METHODS, type RpcError } from '@kraken-hpc/sdk/wire';
+import { get } from '../../host/core/pointer.ts';
 import { type Client, type Desk, idOf, NOW, withControl } from './bench.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the table sends what no type allows.
@@ -125,6 +126,24 @@ test('what is refused is told with what, where, why and what to do, and changes 
       });
     }
     assert.equal(host.port.engine.revision, revision);
+  });
+});
+
+test('service stop is kept in cfg of the host itself, by whom; start and restart take it back', async () => {
+  await withControl({}, async ({ client, host }) => {
+    const one = client();
+    const wanted = (): unknown => get(host.port.engine.node(host.port.engine.self)?.cfg ?? {}, '/services/sim/state');
+    for (const [method, then] of [
+      ['service/stop', 'STOP'],
+      ['service/start', undefined],
+      ['service/stop', 'STOP'],
+      ['service/restart', undefined],
+      ['service/restart', undefined],
+    ] as const) {
+      await ask(one, method, { service: 'sim', onBehalfOf: { user: 'ada' } });
+      assert.equal(wanted(), then, method);
+    }
+    assert.equal(host.history.find(({ path }) => path === '/services/sim/state')?.by, 'ada');
   });
 });
 

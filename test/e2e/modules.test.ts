@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../host/cli/client.ts';
-import { goal, Lab, service, simulated, until } from './lab.ts';
+import { goal, Lab, type Started, service, simulated, until } from './lab.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/bad/', import.meta.url));
 /** Design: back in under a second. The test machine does other things, too. */
@@ -161,6 +161,27 @@ test('several services of one module serve different nodes; two that serve one n
   const again = await lab.up();
   const sentence = /service (left|right) is rejected: the declaration is refused: for node n2: .*(left.*right|right.*left)/;
   await until('the second of them is rejected', () => sentence.test(again.err()), 5_000, 20, again.err);
+});
+
+test('what service stop stopped stays stopped over a restart of the host, until service start', async (t) => {
+  const lab = new Lab(t, {});
+  lab.configure({ services: { pdu: { module: written(lab, 'pdu', MISFITS['good'] ?? '') } } });
+  const again = async (before?: Started): Promise<{ host: Started; client: Client }> => {
+    before?.child.kill('SIGTERM');
+    await before?.ended;
+    const host = await lab.up();
+    return { host, client: await lab.client() };
+  };
+  let { host, client } = await again();
+  await service(client, 'pdu', 'ready');
+  await client.ask('service/stop', { service: 'pdu' });
+  await service(client, 'pdu', 'stopped');
+  ({ host, client } = await again(host));
+  await service(client, 'pdu', 'stopped');
+  await client.ask('service/start', { service: 'pdu' });
+  await service(client, 'pdu', 'ready');
+  ({ host, client } = await again(host));
+  await service(client, 'pdu', 'ready');
 });
 
 test('cfg /services/NAME/state of the host stops and starts a service, over a restart of the host, too', async (t) => {
