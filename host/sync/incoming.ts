@@ -1,0 +1,114 @@
+/**
+ * The receiver's end of the replicated map (`outgoing.ts` is the other): a mirror of hashes, in memory only, and the number of the
+ * last update that was taken. Updates are given out one at a time and in order; the mirror goes on when they are taken.
+ */
+import type { Item } from '../core/event.ts';
+import type { NodeId } from '../core/record.ts';
+import { MalformedError } from './codec.ts';
+import { digestWith, hashEntry } from './digest.ts';
+import type { Update } from './messages.ts';
+
+/** Largest snapshot, in items: what comes after is not kept, so that a defect at the other end does not cost all memory. */
+const SNAPSHOT_MOST = 4_000_000;
+
+/** What became of an update: to be taken now, kept until the snapshot is whole, had before, being taken, or out of turn. */
+export type Verdict = { readonly kind: 'take'; readonly update: Update } | { readonly kind: 'kept' | 'had' | 'busy' | 'gap' };
+
+export class Incoming {
+  /** The peer's stream, and the last number of it that was taken. */
+  run = 0;
+  have = 0;
+  digest = 0;
+  /** The mirror is not what the other end has told. */
+  broken = false;
+  readonly #mirror = new Map<NodeId, Map<string, number>>();
+  #kept: Item[] = [];
+  /** The snapshot that is being told began, and all of it came since. */
+  #within = false;
+  #given: { readonly ticket: number; readonly update: Update } | undefined;
+  #tickets = 0;
+
+  /** Everything from the other end begins anew. What is being taken is taken, and not acknowledged. */
+  restart(): void {
+    this.run = 0;
+    this.have = 0;
+    this.#empty();
+    this.broken = false;
+    this.#given = undefined;
+  }
+
+  /** An update is being taken, or a snapshot is still being told: the mirror cannot be compared. */
+  get isBusy(): boolean {
+    return this.#given !== undefined || this.#within;
+  }
+
+  had(run: number, number: number): boolean {
+    return run < this.run || (run === this.run && number <= this.have);
+  }
+
+  /** Its number is what `taken` and `refused` are called with. Throws `MalformedError` for a snapshot without end. */
+  receive(update: Update): Verdict {
+    if (this.had(update.run, update.number)) return { kind: 'had' };
+    if (this.#given) return { kind: 'busy' };
+    if (update.run > this.run) this.restart();
+    const begins = update.snapshot && !(this.#within && update.number === this.have + 1);
+    if (!begins && (update.number !== this.have + 1 || this.broken || update.snapshot !== this.#within)) return { kind: 'gap' };
+    this.run = update.run;
+    if (begins) this.#kept = [];
+    if (this.#kept.length + update.items.length > SNAPSHOT_MOST) throw new MalformedError(`a snapshot of over ${SNAPSHOT_MOST} items`);
+    if (!update.more) return { kind: 'take', update: this.#give(update) };
+    this.#within = true;
+    this.broken = false;
+    this.#kept.push(...update.items);
+    this.have = update.number;
+    return { kind: 'kept' };
+  }
+
+  /** True where the digest of the mirror is now what the other end says. Undefined: nothing with this number is being taken. */
+  taken(number: number): boolean | undefined {
+    const given = this.#given;
+    if (given?.ticket !== number) return undefined;
+    this.#given = undefined;
+    const { update } = given;
+    if (update.snapshot) this.#empty();
+    for (const item of update.items) this.#reflect(item);
+    this.have = update.number;
+    this.broken = this.digest !== update.digest;
+    return !this.broken;
+  }
+
+  /** What was given out could not be taken: it is behind us, and only a snapshot can mend that. */
+  refused(number: number): boolean {
+    if (this.#given?.ticket !== number) return false;
+    this.have = this.#given.update.number;
+    this.#given = undefined;
+    this.broken = true;
+    return true;
+  }
+
+  #give(update: Update): Update {
+    this.#tickets++;
+    const whole = this.#within ? { ...update, items: [...this.#kept, ...update.items] } : update;
+    this.#within = false;
+    this.#kept = [];
+    this.#given = { ticket: this.#tickets, update: whole };
+    return { ...whole, number: this.#tickets };
+  }
+
+  #reflect({ node, member, value }: Item): void {
+    const members = this.#mirror.get(node) ?? new Map<string, number>();
+    const hash = value === undefined ? 0 : hashEntry(node, member, JSON.stringify(value));
+    this.digest = digestWith(this.digest, members.get(member) ?? 0, hash);
+    if (hash !== 0) members.set(member, hash);
+    else members.delete(member);
+    if (members.size > 0) this.#mirror.set(node, members);
+    else this.#mirror.delete(node);
+  }
+
+  #empty(): void {
+    this.#mirror.clear();
+    this.digest = 0;
+    this.#within = false;
+    this.#kept = [];
+  }
+}
