@@ -3,6 +3,7 @@
  * A turn takes all events that arrived together, then looks once at every node that they touched.
  */
 import { apply } from './apply.ts';
+import { claim } from './claim.ts';
 import { CORE } from './core-service.ts';
 import type { Variable } from './declaration.ts';
 import type { Effect } from './effect.ts';
@@ -14,9 +15,12 @@ import { flushAsks, polled, reported, sweep } from './polls.ts';
 import { probed } from './probe.ts';
 import type { EngineRecord, Millis, NodeId, NodeRecord, Turn } from './record.ts';
 import { remember } from './remember.ts';
+import { reportedBy } from './reported.ts';
 import { declare, serviceState, withdraw } from './services.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import type { Timer } from './timers.ts';
+import { told } from './told.ts';
+import { begin, uplink } from './uplink.ts';
 import { advance, wakeLimits } from './walk.ts';
 import { World } from './world.ts';
 
@@ -28,6 +32,12 @@ export interface EngineOptions {
   readonly self: NodeId;
   readonly seed: number;
   readonly now: Millis;
+  /** A sync layer is there: the core itself speaks with the nodes' own hosts where no module does. Default: no. */
+  readonly hosts?: boolean;
+  /** This host has no parent. Default: yes. */
+  readonly root?: boolean;
+  /** The boot that this host runs in (the kernel's boot id): another one than is remembered makes its own node unknown. */
+  readonly boot?: string;
 }
 
 /** What was stored: the snapshot, and the turns after it. */
@@ -50,12 +60,15 @@ export class Engine {
     w.self = options.self;
     w.now = options.now;
     w.upSince = options.now;
-    w.connectedSince = options.now;
+    w.tree.hosts = options.hosts ?? false;
+    w.tree.isRoot = options.root ?? true;
+    w.connectedSince = w.isRoot ? options.now : undefined;
     w.services.set('core', { declaration: CORE, serves: undefined, state: 'ready', since: options.now, why: undefined });
     w.rebuild([CORE]);
     if (settings.afterPowerLoss === 'restore')
       w.limits.setRestore(settings.restorePerSecond, settings.restorePerLabel, settings.failureDomains);
     if (remembered) remember(w, remembered);
+    begin(w, options.boot);
   }
 
   /** When the core wants to be given a `tick`; undefined = not before something happens. */
@@ -95,6 +108,12 @@ function happen(w: World, event: Event): void {
       return ran(w, event.run, event.observed, event.failed, event.lost);
     case 'polled':
       return polled(w, event.poll, event.observed, event.failed, event.lost);
+    case 'claim':
+      return claim(w, event.request, event.claim);
+    case 'told':
+      return told(w, event);
+    case 'reported':
+      return reportedBy(w, event);
     case 'probed': {
       const node = w.nodes.get(event.node);
       if (node) probed(w, node, event.answered);
@@ -107,8 +126,7 @@ function happen(w: World, event: Event): void {
     case 'service':
       return serviceState(w, event.service, event.state, event.why);
     case 'uplink':
-      w.connectedSince = event.connected ? (w.connectedSince ?? w.now) : undefined;
-      return;
+      return uplink(w, event.connected, event.above);
     default:
       event satisfies never;
   }

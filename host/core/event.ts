@@ -164,5 +164,5 @@ export type Event =
   | { readonly type: 'declare'; readonly request: RequestId; readonly declaration: ServiceDeclaration }
   | { readonly type: 'withdraw'; readonly service: string }
   | { readonly type: 'service'; readonly service: string; readonly state: ServiceState; readonly why?: string }
-  /** This host's session with its own parent (the root's is always there). */
-  | { readonly type: 'uplink'; readonly connected: boolean };
+  /** This host's session with its own parent (the root's is always there); `above`: the hosts over it, the parent first. */
+  | { readonly type: 'uplink'; readonly connected: boolean; readonly above?: readonly NodeId[] };

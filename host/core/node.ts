@@ -2,6 +2,7 @@ import type { WalkState } from './answers.ts';
 import type { Domain } from './brake.ts';
 import type { NodeClass } from './classes.ts';
 import type { Json, Path, Scalar } from './declaration.ts';
+import type { Heard, Proof } from './event.ts';
 import type { Doc } from './pointer.ts';
 import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
 
@@ -95,6 +96,68 @@ export interface Book {
   exempt?: boolean;
   /** Somebody's reason to skip barriers that cannot be lowered. */
   force?: string;
+  /** The key that its host speaks with, and the number of its admission here. */
+  key?: Key;
+  /** Keys that are not good any more, the last few: SHA-256, base64url. */
+  revoked?: readonly string[];
+  window?: Window;
+  /** A person's token for its next claim: its hash. */
+  token?: { readonly hash: string; readonly until: Millis };
+  /** The hash of the last token that was used. */
+  tokenUsed?: string;
+  /** Its boots are heard here by DHCP: one of ours would be. */
+  dhcp?: boolean;
+  /** The boot that was told to reboot itself. */
+  rebooted?: string;
+  /** Its last claim was refused, and a person is needed. */
+  refused?: { readonly since: Millis; readonly why: string; readonly text: string };
+  /** Where its own host is attached, or was last. */
+  at?: Attached;
+  /** Other parents of it that are not connected: they may hear it. */
+  deaf?: readonly NodeId[];
+  /** When it was last heard by a host that does not act on it; `via`: through this neighbour. */
+  heard?: { readonly at: Millis; readonly kind: Heard; readonly via?: NodeId };
+  /** The last order that was carried out here for a parent. */
+  doneOrder?: string;
+  /** Requests that flow down once: the last `retry` and `admit`, numbered by the host that was asked. */
+  retried?: { readonly id: number; readonly kind: 'retry' | 'disruptive' | 'on'; readonly by: string; readonly why?: string };
+  admitted?: { readonly id: number; readonly by: string; readonly why?: string };
+  /** Of this host's own node: the parent's last core/sync step that was followed. */
+  synced?: { readonly parent: NodeId; readonly number: Json };
+}
+
+/** An admission. */
+export interface Key {
+  /** SHA-256 of the public key, base64url. */
+  readonly fp: string;
+  /** The kernel's boot id. */
+  readonly boot: string;
+  /** Grows with every admission anywhere in the tree. */
+  readonly term: number;
+  readonly kind: Proof['kind'];
+  readonly at: Millis;
+}
+
+/** For the first claim of a boot. */
+export interface Window {
+  readonly since: Millis;
+  /** Time in it that does not count: this host was down, frozen, or holding the node. */
+  readonly away: Millis;
+  /** Such a time has begun, and has not ended. */
+  readonly awayFrom?: Millis;
+  readonly why: string;
+  /** The key of the first claim. */
+  readonly claimed?: string;
+}
+
+export interface Attached {
+  readonly host: NodeId;
+  readonly term: number;
+  readonly live: boolean;
+  /** The key's hash: an older certificate of the same key is no forgery. */
+  readonly key?: string;
+  /** The child of this host through which that is known; absent = it is attached here, or this host's parent says so. */
+  readonly via?: NodeId;
 }
 
 const NONE: readonly Path[] = [];
@@ -148,6 +211,10 @@ export class Node {
   queued = false;
   /** The failure domains that it counts in. */
   domains: Domain[] = [];
+  /** The hosts that it hangs on: its parents, and where it is attached. */
+  hangsOn: readonly NodeId[] = [];
+  /** What the parent says that others observed, by path: taken where nobody here knows better. */
+  told: Map<Path, readonly [value: Json, by: string]> | undefined;
 
   constructor(id: NodeId) {
     this.id = id;

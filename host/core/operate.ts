@@ -1,4 +1,5 @@
 /** What operators tell the engine beyond changing cfg. Every command is durable before it is answered. */
+import { admission } from './admission.ts';
 import { apply } from './apply.ts';
 import { noteExplained } from './brake.ts';
 import type { Json } from './declaration.ts';
@@ -99,6 +100,10 @@ function one(
       w.note(node, 'cancelled', node.book.order.id, author.user, author.why);
       w.book(node, 'order', undefined);
       return;
+    case 'admit':
+    case 'revoke':
+    case 'token':
+      return admission(w, node, command, author);
     default:
       command satisfies never;
   }

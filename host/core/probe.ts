@@ -15,7 +15,8 @@ export function probe(w: World, node: Node, doubt: NonNullable<Node['probing']>)
 
 /** Who ended a session while nobody looked is not known: every host that was in one must be heard again. */
 export function expectHosts(w: World, service: Service): void {
-  if (!service.declaration.playsHosts) return;
+  const isCore = service.declaration.service === 'core';
+  if (!service.declaration.playsHosts && !isCore) return;
   for (const node of w.nodes.values()) if (node.id !== w.self && inSession(node) && playerOf(w, node) === service) expect(w, node);
 }
 

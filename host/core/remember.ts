@@ -6,7 +6,8 @@ import type { Limit } from './event.ts';
 import { type Book, type Flight, Node, type Sent } from './node.ts';
 import { type Doc, isObject, setPath } from './pointer.ts';
 import type { Change, Fact, Mark, Millis, NodeId, NodeRecord, Turn } from './record.ts';
-import type { Frozen, World } from './world.ts';
+import type { Frozen } from './tree.ts';
+import type { World } from './world.ts';
 
 export function remember(w: World, stored: Remembered): void {
   const engine: Record<string, Json> = { ...stored.engine };
@@ -22,7 +23,6 @@ export function remember(w: World, stored: Remembered): void {
     if (node.book.hold?.until !== undefined) w.wake(node, node.book.hold.until);
   }
   restoreBrakes(w, engine['brakes']);
-  w.observeSelf();
 }
 
 function restoreNode(record: NodeRecord): Node {

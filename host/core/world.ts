@@ -17,10 +17,11 @@ import type { Node } from './node.ts';
 import { matches, type NodeSet, type Subject } from './nodeset.ts';
 import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
-import type { Change, Fact, Millis, NodeId } from './record.ts';
+import type { Change, Millis, NodeId } from './record.ts';
 import type { Settings } from './settings.ts';
 import { pathsOf } from './task.ts';
 import { Timers } from './timers.ts';
+import { type Frozen, Tree } from './tree.ts';
 import { TurnBook } from './turn-book.ts';
 
 /** A service as the core sees it. */
@@ -32,10 +33,12 @@ export interface Service {
   why: string | undefined;
 }
 
-export interface Frozen {
-  readonly by: string;
-  readonly why: string;
-  readonly since: Millis;
+/** What a fact carries beside its value, and why it changed. */
+export interface FactMore {
+  readonly boot?: string;
+  readonly over?: Json;
+  readonly via?: NodeId;
+  readonly why?: string;
 }
 
 export class World extends TurnBook {
@@ -51,6 +54,8 @@ export class World extends TurnBook {
   readonly runs = new Map<number, Run>();
   readonly polls = new Map<number, Poll>();
   readonly domains = new Map<string, Domain>();
+  /** This host's place among the others. */
+  readonly tree = new Tree();
   brakesChanged = false;
   /** Nodes whose paths shall be observed now, by poller: sent at the end of the turn. */
   readonly asks = new Map<string, Set<Node>>();
@@ -67,7 +72,7 @@ export class World extends TurnBook {
   /** The run whose reply is being taken. */
   replying: number | undefined;
   readonly dirty = new Set<Node>();
-  readonly dropped = { stale: 0, undeclared: 0, unknownNode: 0, badValue: 0, second: 0 };
+  readonly dropped = { stale: 0, undeclared: 0, unknownNode: 0, badValue: 0, second: 0, authority: 0, claims: 0 };
 
   self: NodeId = '';
   upSince: Millis = 0;
@@ -89,9 +94,18 @@ export class World extends TurnBook {
 
   // --- nodes -----------------------------------------------------------------------------------------------------------
 
-  /** This host's direct children: those whose steps it runs and whose loss it counts. */
+  get isRoot(): boolean {
+    return this.tree.isRoot;
+  }
+
+  /**
+   * The nodes that are this host's to act on: whose steps it runs and whose loss it counts. Where a node is attached decides; one that
+   * is attached nowhere is its primary parent's, and the root's where that parent is not known.
+   */
   isChild(node: Node): boolean {
-    return node.parent === this.self || (node.parent !== undefined && node.id !== this.self && !this.nodes.has(node.parent));
+    const { at } = node.book;
+    if (at?.live) return at.host === this.self;
+    return node.parent === this.self || (this.isRoot && node.parent !== undefined && node.id !== this.self && !this.nodes.has(node.parent));
   }
 
   add(node: Node): void {
@@ -105,6 +119,7 @@ export class World extends TurnBook {
     this.nodes.delete(node.id);
     if (this.byName.get(node.name) === node) this.byName.delete(node.name);
     this.dirty.delete(node);
+    this.tree.forget(node);
     joinDomains(this, node);
   }
 
@@ -114,21 +129,23 @@ export class World extends TurnBook {
     return !own || (this.nodes.size === 1 && own.marks.get('')?.by === 'core');
   }
 
-  /** A running host is on and, being the root, in sync with itself. */
+  /** A running host is on and, being the root, in sync with itself; another one is when its parent says so. */
   observeSelf(): void {
     const own = this.nodes.get(this.self);
     if (!own) return;
     own.live = true;
     if (own.seen('/physState') !== 'POWER_ON') this.setFact(own, '/physState', 'POWER_ON', 'core');
-    if (own.seen('/runState') !== 'SYNC') this.setFact(own, '/runState', 'SYNC', 'core');
+    const run = own.seen('/runState');
+    if (this.isRoot ? run !== 'SYNC' : run === undefined) this.setFact(own, '/runState', this.isRoot ? 'SYNC' : 'INIT', 'core');
   }
 
   // --- what is observed -----------------------------------------------------------------------------------------------------------
 
   /** Sets or, with value undefined, forgets one observed value. Equal values only refresh its age. */
-  setFact(node: Node, path: Path, value: Json | undefined, by: string, more?: { boot?: string; over?: Json; why?: string }): void {
+  setFact(node: Node, path: Path, value: Json | undefined, by: string, more: FactMore = {}): void {
     const old = node.facts.get(path);
     if (old === undefined && value === undefined) return;
+    const { why, ...kept } = more;
     const change: Change = {
       rev: ++this.revision,
       node: node.id,
@@ -137,9 +154,8 @@ export class World extends TurnBook {
       ...(old === undefined ? {} : { from: old.value }),
       ...(value === undefined ? {} : { to: value }),
       by,
-      ...(more?.why ? { why: more.why } : {}),
-      ...(more?.boot ? { boot: more.boot } : {}),
-      ...(more?.over === undefined ? {} : { over: more.over }),
+      ...(why ? { why } : {}),
+      ...kept,
     };
     this.changed(change);
     if (value === undefined) {
@@ -147,15 +163,8 @@ export class World extends TurnBook {
       node.ended ??= new Map();
       node.ended.set(path, change.rev);
     } else {
-      const fact: Fact = {
-        value,
-        by,
-        at: this.now,
-        rev: change.rev,
-        ...(more?.boot ? { boot: more.boot } : {}),
-        ...(more?.over === undefined ? {} : { over: more.over }),
-      };
-      node.facts.set(path, fact);
+      node.facts.set(path, { value, by, at: this.now, rev: change.rev, ...kept });
+      if (kept.via !== undefined) this.tree.heardThrough(kept.via, node);
     }
     this.refresh(node, path);
     this.dirty.add(node);
@@ -242,6 +251,7 @@ export class World extends TurnBook {
     }
     node.unled = this.variables.filter((declared) => this.#isUnled(node, declared)).map((declared) => declared.path);
     node.cls = undefined;
+    this.tree.hang(node);
     joinDomains(this, node);
     this.dirty.add(node);
   }
