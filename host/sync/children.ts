@@ -14,6 +14,13 @@ export interface SessionKeys {
   sidOf(node: NodeId, term: number): number;
 }
 
+/** What a child's host says of itself at the door. */
+export interface ChildHost {
+  readonly generation: number;
+  /** Where it can be connected to, for a probe. */
+  readonly listens?: Address | undefined;
+}
+
 /** How often the silent are looked for. */
 const SWEEP = 1_000;
 
@@ -51,18 +58,18 @@ export class Children {
   }
 
   /** The core has admitted it: what its host is given, and the link that waits for it. */
-  admit(node: NodeId, term: number, listens: Address | undefined, now: Millis): { readonly sid: number; readonly secret: Uint8Array } {
+  admit(node: NodeId, term: number, host: ChildHost, now: Millis): { readonly sid: number; readonly secret: Uint8Array } {
     const before = this.peers.get(node);
     if (before) this.drop(before, now, 'it has enrolled anew');
     this.#expect(node, term);
-    const peer = this.#make(node, term, now);
-    if (listens) peer.listens = listens;
+    const peer = this.#make(node, term, now, host.generation);
+    if (host.listens) peer.listens = host.listens;
     return { sid: peer.sid, secret: this.#keys.secretOf(node, term) };
   }
 
-  #make(node: NodeId, term: number, now: Millis): Peer {
+  #make(node: NodeId, term: number, now: Millis, peerGeneration = 0): Peer {
     const sid = this.#keys.sidOf(node, term);
-    const seal = this.#parts.seal({ secret: this.#keys.secretOf(node, term), sid, side: 'parent', peerGeneration: 0 });
+    const seal = this.#parts.seal({ secret: this.#keys.secretOf(node, term), sid, side: 'parent', peerGeneration });
     const boot = this.#world.nodes.get(node)?.book.key?.boot ?? '';
     const { settings, generation, random } = this.#parts;
     const peer = new Peer({ id: node, term, sid, boot, seal, peerIs: 'child', settings, generation, now, random });
@@ -94,6 +101,8 @@ export class Children {
     if (peer.live) return;
     peer.live = true;
     peer.since = now;
+    if (peer.forgotten) peer.link.distrust(now);
+    peer.forgotten = false;
     this.#parts.event({
       type: 'observed',
       service: 'core',
@@ -139,6 +148,7 @@ export class Children {
   #end(peer: Peer, _now: Millis): void {
     this.#endDoubt(peer);
     peer.live = false;
+    peer.forgotten = true;
     this.#parts.event({
       type: 'observed',
       service: 'core',
@@ -151,6 +161,7 @@ export class Children {
     this.#endDoubt(peer);
     if (!peer.live) return;
     peer.live = false;
+    peer.forgotten = true;
     this.#parts.event({
       type: 'observed',
       service: 'core',
@@ -209,6 +220,7 @@ export class Children {
       peer.probes.length = 0;
       this.#parts.event({ type: 'probed', node, answered: false });
       peer.live = false;
+      peer.forgotten = true;
     });
   }
 

@@ -113,9 +113,17 @@ export class Link {
   /** Its generation rose: it knows nothing of us, and its stream begins anew. */
   peerRestarted(now: Millis): void {
     this.#agrees = false;
+    this.farewell = undefined;
     this.#greeting.restart();
     this.#listening.restart();
     this.#telling.restart(now);
+  }
+
+  /** What was taken is not there any more (the peer was held for dead): it tells everything anew. */
+  distrust(now: Millis): void {
+    this.#agrees = false;
+    this.#listening.restart();
+    this.greet(now);
   }
 
   streamOpened(now: Millis): void {

@@ -48,6 +48,8 @@ export class Peer {
   /** Heard in this session, and not given up since. */
   live = false;
   since: Millis;
+  /** It was held for dead, and what it had said forgotten. */
+  forgotten = false;
   /** It is being asked whether it lives: until when, and how often its connection was refused. */
   doubt: { readonly since: Millis; until: Millis; refused: number; stream: StreamId | undefined } | undefined;
   /** Questions of the core, answered by the next word from there. */
@@ -100,6 +102,7 @@ export class Peer {
 
   /** Puts what is due on its ways. */
   flush(now: Millis, actions: SyncAction[]): void {
+    if (!this.udp && this.stream === undefined) return;
     for (const { path, bytes } of this.link.drain(now)) {
       const sealed = this.#seal.seal(bytes);
       if (path === 'udp' && this.udp) actions.push({ type: 'datagram', to: this.udp, bytes: sealed });

@@ -6,7 +6,7 @@ import type { Effect } from '../core/effect.ts';
 import type { Millis, NodeId, Turn } from '../core/record.ts';
 import type { World } from '../core/world.ts';
 import type { Address, EnrolOutcome, StreamId, SyncAction, SyncEvent } from './actions.ts';
-import { Children, type SessionKeys } from './children.ts';
+import { type ChildHost, Children, type SessionKeys } from './children.ts';
 import type { Update } from './messages.ts';
 import type { Peer, SealLike } from './peer.ts';
 import { Scope } from './scope.ts';
@@ -171,10 +171,10 @@ export class Sync {
   }
 
   /** The core has admitted a node: what its host is given. */
-  admitted(node: NodeId, term: number, listens: Address | undefined, now: Millis): { readonly sid: number; readonly secret: Uint8Array } {
+  admitted(node: NodeId, term: number, host: ChildHost, now: Millis): { readonly sid: number; readonly secret: Uint8Array } {
     this.#now = now;
     if (!this.children) throw new Error('this host takes no children');
-    return this.children.admit(node, term, listens, now);
+    return this.children.admit(node, term, host, now);
   }
 
   // --- the edge's side -----------------------------------------------------------------------------------------------------
