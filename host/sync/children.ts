@@ -110,6 +110,10 @@ export class Children {
     });
   }
 
+  has(peer: Peer): boolean {
+    return this.peers.get(peer.id) === peer;
+  }
+
   /** Its connection has ended: its process may have. */
   streamEnded(peer: Peer, now: Millis): void {
     if (peer.live) this.#doubt(peer, now);

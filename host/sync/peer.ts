@@ -32,6 +32,7 @@ export interface PeerOptions {
 
 /** Bytes a second, over the last half minute or so. */
 const RATE_WINDOW = 30_000;
+const ENLIGHTEN = 200;
 
 export class Peer {
   readonly id: NodeId;
@@ -56,6 +57,7 @@ export class Peer {
   readonly probes: { readonly until: Millis }[] = [];
   readonly figures = { forged: 0, replayed: 0, malformed: 0, refused: 0, in: 0, out: 0 };
   readonly #seal: SealLike;
+  #enlightenedAt: Millis = Number.NEGATIVE_INFINITY;
   #rate: { at: Millis; in: number; out: number; inPerSecond: number; outPerSecond: number };
 
   constructor(options: PeerOptions) {
@@ -71,23 +73,24 @@ export class Peer {
     this.link = new Link({ settings, peerIs, run: generation, now, random });
   }
 
-  /** Opens what came; undefined where it is not from this peer's hands. The updates in it are to be taken. */
-  receive(bytes: Uint8Array, path: 'udp' | 'stream', now: Millis): readonly Update[] | undefined {
+  /**
+   * Opens what came. `none`: not from this peer's hands, or not for the first time; `stale`: from its hands, but of before our
+   * restart, so that it proves nothing of now and is only answered. Else the updates in it, to be taken.
+   */
+  receive(bytes: Uint8Array, path: 'udp' | 'stream', now: Millis): readonly Update[] | 'stale' | 'none' {
     const opened = this.#seal.open(bytes);
     switch (opened.kind) {
       case 'forged':
       case 'replayed':
         this.figures[opened.kind]++;
-        return undefined;
+        return 'none';
       case 'stale':
-        // It does not know yet that we have started anew.
-        this.link.greet(now);
-        return [];
+        return 'stale';
       case 'body':
         break;
       default:
         opened satisfies never;
-        return undefined;
+        return 'none';
     }
     this.figures.in += bytes.length;
     if (opened.restarted) this.link.peerRestarted(now);
@@ -97,6 +100,20 @@ export class Peer {
       if (!(error instanceof MalformedError)) throw error;
       this.figures.malformed++;
       return [];
+    }
+  }
+
+  /** It does not know yet that we have started anew: told there where it came from, and not oftener than a few times a second. */
+  enlighten(back: { readonly udp: Address } | { readonly stream: StreamId }, now: Millis, actions: SyncAction[]): void {
+    if (now < this.#enlightenedAt + ENLIGHTEN) return;
+    this.#enlightenedAt = now;
+    this.link.greet(now);
+    for (const { path, bytes } of this.link.drain(now)) {
+      if (path !== 'udp') continue;
+      const sealed = this.#seal.seal(bytes);
+      this.figures.out += sealed.length;
+      if ('udp' in back) actions.push({ type: 'datagram', to: back.udp, bytes: sealed });
+      else actions.push({ type: 'frame', stream: back.stream, bytes: sealed });
     }
   }
 

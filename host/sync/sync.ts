@@ -11,6 +11,7 @@ import type { Update } from './messages.ts';
 import type { Peer, SealLike } from './peer.ts';
 import { Scope } from './scope.ts';
 import type { SyncSettings } from './settings.ts';
+import { Streams, type Whose } from './streams.ts';
 import { type SavedUplink, Uplink } from './uplink.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
@@ -64,9 +65,6 @@ export interface Parts {
   later(at: Millis, run: () => void): void;
 }
 
-/** Frames of a connection that nobody has proved to be of, before it is closed. */
-const UNPROVED = 1;
-
 export class Sync {
   readonly children: Children | undefined;
   readonly uplink: Uplink | undefined;
@@ -74,8 +72,7 @@ export class Sync {
   readonly #options: SyncOptions;
   readonly #scope: Scope;
   #actions: SyncAction[] = [];
-  readonly #streams = new Map<StreamId, { peer: Peer | undefined; readonly feels: boolean; frames: number; open: boolean }>();
-  #nextStream = -1;
+  readonly #streams: Streams;
   #later: { readonly at: Millis; readonly run: () => void }[] = [];
   readonly #touched = new Set<Peer>();
   #now: Millis;
@@ -88,6 +85,13 @@ export class Sync {
       (id) => this.#touch(this.children?.peers.get(id)),
       () => this.#touch(this.uplink?.peer),
     );
+    this.#streams = new Streams({
+      act: (action) => void this.#actions.push(action),
+      whose: (stream, bytes, now, known) => this.#whose(bytes, { stream }, now, known),
+      touch: (peer) => void this.#touch(peer),
+      children: () => this.children,
+      uplink: () => this.uplink,
+    });
     const parts = this.#parts();
     if (options.keys) this.children = new Children(parts, options.keys);
     if (options.parents && options.parents.length > 0) this.uplink = new Uplink(parts, options.parents, options.saved, options.now);
@@ -111,9 +115,9 @@ export class Sync {
       scope: this.#scope,
       act: (action) => void this.#actions.push(action),
       event: (event) => void this.#actions.push({ type: 'event', event }),
-      dial: (peer, to) => this.#dial(peer, to, false),
-      feel: (to) => this.#dial(undefined, to, true),
-      hangUp: (stream) => this.#hangUp(stream),
+      dial: (peer, to) => this.#streams.dial(to, peer),
+      feel: (to) => this.#streams.dial(to),
+      hangUp: (stream) => this.#streams.hangUp(stream, this.#now),
       flush: (peer, now) => peer.flush(now, this.#actions),
       later: (at, run) => void this.#later.push({ at, run }),
     };
@@ -181,59 +185,23 @@ export class Sync {
 
   datagram(from: Address, bytes: Uint8Array, now: Millis): void {
     this.#now = now;
-    const peer = this.#whose(bytes, 'udp', now);
-    if (peer) peer.udp = peer.peerIs === 'child' ? from : peer.udp;
+    const peer = this.#whose(bytes, { udp: from }, now);
+    if (peer && peer !== 'stale' && peer.peerIs === 'child') peer.udp = from;
   }
 
   opened(stream: StreamId, now: Millis): void {
     this.#now = now;
-    const known = this.#streams.get(stream);
-    if (!known) {
-      this.#streams.set(stream, { peer: undefined, feels: false, frames: 0, open: true });
-      return;
-    }
-    known.open = true;
-    if (known.feels) {
-      this.uplink?.felt(stream, true, now);
-      this.#hangUp(stream);
-    } else if (known.peer) {
-      if (known.peer === this.uplink?.peer) this.uplink.dialed();
-      this.#attach(known.peer, stream, now);
-      known.peer.link.greet(now);
-    }
+    this.#streams.opened(stream, now);
   }
 
   frame(stream: StreamId, bytes: Uint8Array, now: Millis): void {
     this.#now = now;
-    const known = this.#streams.get(stream);
-    if (!known) return;
-    known.frames++;
-    const peer = this.#whose(bytes, 'stream', now, known.peer);
-    if (peer) {
-      known.peer = peer;
-      this.#attach(peer, stream, now);
-    } else if (!known.peer && known.frames >= UNPROVED) this.#hangUp(stream);
+    this.#streams.frame(stream, bytes, now);
   }
 
   closed(stream: StreamId, why: string, now: Millis): void {
     this.#now = now;
-    const known = this.#streams.get(stream);
-    this.#streams.delete(stream);
-    if (!known) return;
-    if (known.feels) this.uplink?.felt(stream, false, now);
-    const { peer } = known;
-    if (!peer) return;
-    const wasTether = peer.stream === stream;
-    if (wasTether) peer.detach(now);
-    this.#touch(peer);
-    if (peer.peerIs === 'parent') {
-      if (peer !== this.uplink?.peer) return;
-      if (wasTether) this.uplink.streamEnded(now);
-      else if (!known.open) this.uplink.dialFailed(why, now);
-    } else if (this.children?.peers.get(peer.id) === peer) {
-      if (wasTether) this.children.streamEnded(peer, now);
-      else if (!known.open) this.children.dialFailed(peer, why, now);
-    }
+    this.#streams.closed(stream, why, now);
   }
 
   enrolled(attempt: number, outcome: EnrolOutcome, now: Millis): void {
@@ -294,16 +262,20 @@ export class Sync {
   // --- between them ----------------------------------------------------------------------------------------------------------
 
   /** Opens what came by whichever session it is of; its updates go to the core. */
-  #whose(bytes: Uint8Array, path: 'udp' | 'stream', now: Millis, known?: Peer): Peer | undefined {
+  #whose(bytes: Uint8Array, back: { readonly udp: Address } | { readonly stream: StreamId }, now: Millis, known?: Peer): Whose {
     const sid = this.#options.peekSid(bytes);
     const candidates = sid === undefined ? [] : this.#candidates(sid, now, known);
     for (const peer of candidates) {
-      const updates = peer.receive(bytes, path, now);
-      if (!updates) continue;
+      const received = peer.receive(bytes, 'udp' in back ? 'udp' : 'stream', now);
+      if (received === 'none') continue;
+      if (received === 'stale') {
+        peer.enlighten(back, now, this.#actions);
+        return 'stale';
+      }
       this.#touch(peer);
       if (peer.peerIs === 'parent') this.uplink?.heard(now);
       else this.children?.heard(peer, now);
-      for (const update of updates) this.#pass(peer, update);
+      for (const update of received) this.#pass(peer, update);
       const said = peer.link.farewell;
       if (said !== undefined) this.#farewell(peer, said, now);
       return peer;
@@ -331,27 +303,5 @@ export class Sync {
   #farewell(peer: Peer, why: string, now: Millis): void {
     if (peer.peerIs === 'parent' && peer === this.uplink?.peer) this.uplink.bye(why, now);
     else if (peer.peerIs === 'child' && this.children?.peers.get(peer.id) === peer) this.children.left(peer, why, now);
-  }
-
-  #attach(peer: Peer, stream: StreamId, now: Millis): void {
-    if (peer.stream === stream) return;
-    const before = peer.attach(stream, now);
-    this.#touch(peer);
-    if (stream > 0) this.#actions.push({ type: 'accept', stream });
-    if (before !== undefined) this.#hangUp(before);
-  }
-
-  #dial(peer: Peer | undefined, to: Address, feels: boolean): StreamId {
-    const stream = this.#nextStream--;
-    this.#streams.set(stream, { peer, feels, frames: 0, open: false });
-    this.#actions.push({ type: 'dial', stream, to });
-    return stream;
-  }
-
-  #hangUp(stream: StreamId): void {
-    const known = this.#streams.get(stream);
-    this.#streams.delete(stream);
-    if (known?.peer?.stream === stream) known.peer.detach(this.#now);
-    this.#actions.push({ type: 'hangUp', stream });
   }
 }

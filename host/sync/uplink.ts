@@ -4,6 +4,8 @@
  */
 import type { Millis, NodeId } from '../core/record.ts';
 import type { Address, Admission, EnrolOutcome } from './actions.ts';
+import { sameAddress, text } from './addresses.ts';
+import { Feeler } from './feeler.ts';
 import { Peer } from './peer.ts';
 import type { Parts } from './sync.ts';
 
@@ -15,8 +17,8 @@ export interface SavedUplink {
 
 export type UplinkState = 'enrolling' | 'connected' | 'doubtful' | 'waiting';
 
-/** How often a better parent is looked at. */
-const FEEL = 10_000;
+/** The longest pause before a tether is tried again, where datagrams get through. */
+const TETHER_MOST = 10_000;
 
 export class Uplink {
   peer: Peer | undefined;
@@ -39,7 +41,7 @@ export class Uplink {
   #retryAt: Millis = Number.POSITIVE_INFINITY;
   #pause: Millis;
   #doubtUntil: Millis = 0;
-  #feeler: { readonly to: Address; since: Millis | undefined; stream: number | undefined; at: Millis } | undefined;
+  readonly #feeler: Feeler;
 
   constructor(parts: Parts, parents: readonly Address[], saved: SavedUplink | undefined, now: Millis) {
     this.#parts = parts;
@@ -47,6 +49,7 @@ export class Uplink {
     this.#saved = saved;
     this.since = now;
     this.#pause = parts.settings.retryFirst;
+    this.#feeler = new Feeler((to) => parts.feel(to), parts.settings.steady);
   }
 
   /** Goes on with the session of before this process, else enrols. */
@@ -118,7 +121,6 @@ export class Uplink {
     this.#tries = 0;
     this.#pause = this.#parts.settings.retryFirst;
     this.#retryAt = Number.POSITIVE_INFINITY;
-    this.#feeler = undefined;
     this.#set('connected', now);
     this.#tether();
     this.#parts.act({
@@ -160,10 +162,14 @@ export class Uplink {
     this.#tether();
   }
 
-  streamEnded(now: Millis): void {
+  has(peer: Peer): boolean {
+    return this.peer === peer;
+  }
+
+  streamEnded(peer: Peer, now: Millis): void {
     if (this.state === 'connected') this.#doubt(now, 'its connection has ended');
     // Taken and hung up without a word: nobody there knows this session.
-    else if (this.state === 'doubtful') this.dialFailed('refused', now);
+    else if (this.state === 'doubtful') this.dialFailed(peer, 'refused', now);
   }
 
   #doubt(now: Millis, why: string): void {
@@ -178,7 +184,7 @@ export class Uplink {
     this.#dialing = false;
   }
 
-  dialFailed(why: string, now: Millis): void {
+  dialFailed(_peer: Peer, why: string, now: Millis): void {
     this.#dialing = false;
     const { probe, probeTries, retryMost } = this.#parts.settings;
     if (why === 'refused' && this.state === 'doubtful') {
@@ -187,7 +193,7 @@ export class Uplink {
       return;
     }
     // Datagrams may go through where connections do not: the tether is tried again, seldom.
-    if (this.state === 'connected') this.#parts.later(now + this.#jitter(Math.min(retryMost, FEEL)), () => this.#tether());
+    if (this.state === 'connected') this.#parts.later(now + this.#jitter(Math.min(retryMost, TETHER_MOST)), () => this.#tether());
   }
 
   #lost(now: Millis, why: string): void {
@@ -269,30 +275,16 @@ export class Uplink {
   /** A better parent that can be connected to for a while on end is moved back to. */
   #feel(now: Millis): void {
     const best = this.#preference()[0];
-    const { steady } = this.#parts.settings;
-    if (this.state !== 'connected' || !best || sameAddress(best, this.#saved?.address)) {
-      this.#feeler = undefined;
-      return;
-    }
-    if (!this.#feeler || !sameAddress(this.#feeler.to, best)) this.#feeler = { to: best, since: undefined, stream: undefined, at: now };
-    const feeler = this.#feeler;
-    if (feeler.since !== undefined && now - feeler.since >= steady) {
-      this.#feeler = undefined;
-      this.#round = [best];
-      this.#enrol(best);
-    } else if (now >= feeler.at) {
-      feeler.at = now + FEEL;
-      feeler.stream = this.#parts.feel(best);
-    }
+    const isElsewhere = this.state === 'connected' && best !== undefined && !sameAddress(best, this.#saved?.address);
+    const move = this.#feeler.tick(isElsewhere ? best : undefined, now);
+    if (!move) return;
+    this.#round = [move];
+    this.#enrol(move);
   }
 
   /** A feeler's connection: somebody listens there, or nobody does. */
   felt(stream: number, listens: boolean, now: Millis): void {
-    const feeler = this.#feeler;
-    if (!feeler || feeler.stream !== stream) return;
-    feeler.stream = undefined;
-    if (!listens) feeler.since = undefined;
-    else feeler.since ??= now;
+    this.#feeler.felt(stream, listens, now);
   }
 
   get wake(): Millis {
@@ -300,22 +292,11 @@ export class Uplink {
     if (this.state === 'doubtful') own.push(this.#doubtUntil);
     if (this.state === 'connected' && this.peer)
       own.push(Math.max(this.peer.link.heardAt, this.peer.since) + (this.#saved?.admission.dead ?? this.#parts.settings.dead));
-    if (this.#feeler) own.push(this.#feeler.at, (this.#feeler.since ?? Number.POSITIVE_INFINITY) + this.#parts.settings.steady);
-    else if (this.state === 'connected' && this.#parents.length > 1) own.push(this.since + FEEL);
+    if (this.state === 'connected' && this.#parents.length > 1) own.push(this.#feeler.wake);
     return Math.min(...own);
   }
 
   #jitter(time: Millis): Millis {
     return Math.round(time * (0.8 + 0.4 * this.#parts.random()));
   }
-}
-
-export function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
-  return a !== undefined && b !== undefined && a.host === b.host && a.port === b.port;
-}
-
-/** `10.0.0.1:31415`, `[fd00::1]:31415`. */
-export function text(address: Address | undefined): string {
-  if (!address) return 'no address';
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
