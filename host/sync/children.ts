@@ -4,7 +4,7 @@ import type { Millis, NodeId } from '../core/record.ts';
 import type { World } from '../core/world.ts';
 import type { Address } from './actions.ts';
 import { Peer } from './peer.ts';
-import type { Parts } from './sync.ts';
+import type { Parts } from './shared.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 

@@ -8,21 +8,14 @@ import type { World } from '../core/world.ts';
 import type { Address, EnrolOutcome, StreamId, SyncAction, SyncEvent } from './actions.ts';
 import { type ChildHost, Children, type SessionKeys } from './children.ts';
 import type { Update } from './messages.ts';
-import type { Peer, SealLike } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { Scope } from './scope.ts';
 import type { SyncSettings } from './settings.ts';
+import type { Parts, SealFactory } from './shared.ts';
 import { Streams, type Whose } from './streams.ts';
 import { type SavedUplink, Uplink } from './uplink.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
-
-export type SealFactory = (session: {
-  readonly secret: Uint8Array;
-  readonly sid: number;
-  readonly side: 'parent' | 'child';
-  /** 0 = not known yet. */
-  readonly peerGeneration: number;
-}) => SealLike;
 
 export interface SyncOptions {
   readonly world: World;
@@ -42,27 +35,6 @@ export interface SyncOptions {
   readonly boot: string;
   /** Something runs on this node that a reboot would end. */
   readonly runs: () => boolean;
-}
-
-/** What the halves may use of the whole. */
-export interface Parts {
-  readonly world: World;
-  readonly settings: SyncSettings;
-  readonly generation: number;
-  readonly random: () => number;
-  readonly boot: string;
-  readonly seal: SealFactory;
-  readonly scope: Scope;
-  runs(): boolean;
-  act(action: SyncAction): void;
-  event(event: SyncEvent): void;
-  /** Opens a connection for this peer. */
-  dial(peer: Peer, to: Address): StreamId;
-  /** Opens a connection only to see whether somebody listens there. */
-  feel(to: Address): StreamId;
-  hangUp(stream: StreamId): void;
-  flush(peer: Peer, now: Millis): void;
-  later(at: Millis, run: () => void): void;
 }
 
 export class Sync {

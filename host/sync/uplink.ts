@@ -7,7 +7,7 @@ import type { Address, Admission, EnrolOutcome } from './actions.ts';
 import { sameAddress, text } from './addresses.ts';
 import { Feeler } from './feeler.ts';
 import { Peer } from './peer.ts';
-import type { Parts } from './sync.ts';
+import type { Parts } from './shared.ts';
 
 /** What outlives this process, but not the boot: the admission, and by which of the parents. */
 export interface SavedUplink {
@@ -117,12 +117,7 @@ export class Uplink {
     }
     if (this.peer) this.#leave(this.peer, now, `moved to ${parentName}`);
     this.#begin(saved, now);
-    this.#round = [];
-    this.#tries = 0;
-    this.#pause = this.#parts.settings.retryFirst;
-    this.#retryAt = Number.POSITIVE_INFINITY;
-    this.#set('connected', now);
-    this.#tether();
+    this.#settle(now);
     this.#parts.act({
       type: 'log',
       level: 'info',
@@ -152,7 +147,11 @@ export class Uplink {
       this.peer.live = true;
       this.peer.since = now;
     }
-    if (this.state === 'connected') return;
+    if (this.state !== 'connected') this.#settle(now);
+  }
+
+  /** Found: nobody else is looked for. */
+  #settle(now: Millis): void {
     this.#attempt++;
     this.#round = [];
     this.#tries = 0;
