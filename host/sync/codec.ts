@@ -10,7 +10,7 @@ export { MalformedError };
 
 const KINDS = ['hello', 'update', 'ack', 'part', 'partsSeen', 'bye'] as const;
 /** The first byte: four bits for the kind, the others for its flags. */
-const FLAG = [0x10, 0x20] as const;
+const FLAG = [0x10, 0x20, 0x40] as const;
 const HELLO_SIZE = 33;
 const ACK_SIZE = 11;
 const SEEN_SIZE = 15;
@@ -28,14 +28,14 @@ export type UpdateHead = Omit<Update, 'kind' | 'items'>;
 
 const u48 = (bytes: Buffer, at: number): number => bytes.readUIntBE(at, 6);
 
-function head(kind: Message['kind'], size: number, first = false, second = false): Buffer {
+function head(kind: Message['kind'], size: number, ...flags: readonly boolean[]): Buffer {
   const bytes = Buffer.allocUnsafe(size);
-  bytes[0] = KINDS.indexOf(kind) | (first ? FLAG[0] : 0) | (second ? FLAG[1] : 0);
+  bytes[0] = FLAG.reduce<number>((byte, flag, i) => (flags[i] ? byte | flag : byte), KINDS.indexOf(kind));
   return bytes;
 }
 
 export function encodeUpdate(update: UpdateHead, items: readonly Uint8Array[]): Uint8Array {
-  const bytes = head('update', UPDATE_HEAD, update.snapshot, update.more);
+  const bytes = head('update', UPDATE_HEAD, update.snapshot, update.more, update.begins);
   bytes.writeUInt32BE(update.run, 1);
   bytes.writeUIntBE(update.number, 5, 6);
   bytes.writeUIntBE(update.digest, 11, 6);
@@ -95,7 +95,7 @@ export function decode(data: Uint8Array): Message {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   const first = bytes[0] ?? 0xff;
   const kind = KINDS[first & 0x0f];
-  if (kind === undefined || first > 0x3f) throw new MalformedError(`no message begins with ${first}`);
+  if (kind === undefined || first > 0x7f) throw new MalformedError(`no message begins with ${first}`);
   switch (kind) {
     case 'hello':
       return decodeHello(bytes, first);
@@ -138,12 +138,14 @@ function decodeUpdate(bytes: Buffer, first: number): Update {
   checkSize(bytes, 'update', UPDATE_HEAD, Number.POSITIVE_INFINITY);
   const snapshot = (first & FLAG[0]) !== 0;
   const more = (first & FLAG[1]) !== 0;
-  if (more && !snapshot) throw new MalformedError('an update that is no snapshot has no more of it');
+  const begins = (first & FLAG[2]) !== 0;
+  if ((more || begins) && !snapshot) throw new MalformedError('a part of a snapshot that is none');
   return {
     kind: 'update',
     run: bytes.readUInt32BE(1),
     number: u48(bytes, 5),
     snapshot,
+    begins,
     more,
     digest: u48(bytes, 11),
     items: readItems(bytes.subarray(UPDATE_HEAD)),

@@ -51,10 +51,10 @@ export class Incoming {
     if (this.had(update.run, update.number)) return { kind: 'had' };
     if (this.#given) return { kind: 'busy' };
     if (update.run > this.run) this.restart();
-    const begins = update.snapshot && !(this.#within && update.number === this.have + 1);
-    if (!begins && (update.number !== this.have + 1 || this.broken || update.snapshot !== this.#within)) return { kind: 'gap' };
+    const isNext = update.number === this.have + 1 && !this.broken && update.snapshot === this.#within;
+    if (!update.begins && !isNext) return { kind: 'gap' };
     this.run = update.run;
-    if (begins) this.#kept = [];
+    if (update.begins) this.#kept = [];
     if (this.#kept.length + update.items.length > SNAPSHOT_MOST) throw new MalformedError(`a snapshot of over ${SNAPSHOT_MOST} items`);
     if (!update.more) return { kind: 'take', update: this.#give(update) };
     this.#within = true;
@@ -88,7 +88,7 @@ export class Incoming {
 
   #give(update: Update): Update {
     this.#tickets++;
-    const whole = this.#within ? { ...update, items: [...this.#kept, ...update.items] } : update;
+    const whole = { ...update, items: [...this.#kept, ...update.items] };
     this.#within = false;
     this.#kept = [];
     this.#given = { ticket: this.#tickets, update: whole };

@@ -60,10 +60,9 @@ export function flawOf(value: unknown, depth = 0): string | undefined {
 /** Throws `MalformedError`. */
 export function readItems(bytes: Buffer): readonly Item[] {
   for (let at = 0; at < bytes.length; ) at = walk(bytes, at, 0);
-  if (bytes.length === 0) return [];
   const items: Item[] = [];
   let node: NodeId | undefined;
-  for (const element of cbor.decodeMultiple(bytes) as unknown[]) {
+  for (const element of decodeAll(bytes)) {
     if (typeof element === 'string') {
       node = element;
       continue;
@@ -74,6 +73,15 @@ export function readItems(bytes: Buffer): readonly Item[] {
     items.push(element.length === 1 ? { node, member: element[0] } : { node, member: element[0], value: element[1] as Json });
   }
   return items;
+}
+
+function decodeAll(bytes: Buffer): readonly unknown[] {
+  if (bytes.length === 0) return [];
+  try {
+    return cbor.decodeMultiple(bytes) as unknown[];
+  } catch (error) {
+    throw new MalformedError(`the items are no CBOR: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** Where the element that begins at `at` ends. */

@@ -60,11 +60,14 @@ export class Link {
   readonly #listening: Listening;
   #queue: Outbound[] = [];
   #malformed = 0;
+  #greetedAt: Millis = Number.NEGATIVE_INFINITY;
+  readonly #greetLeast: Millis;
   /** When digests were last compared, they were the same. */
   #agrees = false;
 
   constructor({ settings, peerIs, run, now, random }: LinkOptions) {
     this.heardAt = now;
+    this.#greetLeast = settings.resendLeast;
     const room = { udp: settings.datagram - SEAL_OVERHEAD, stream: settings.frame - SEAL_OVERHEAD };
     const outbox = { room, put: (path: Way, messages: readonly Uint8Array[]) => this.#put(path, messages) };
     this.#greeting = new Greeting(settings, peerIs === 'parent', now, random);
@@ -127,6 +130,7 @@ export class Link {
   }
 
   streamOpened(now: Millis): void {
+    this.#greetedAt = Number.NEGATIVE_INFINITY;
     this.#greeting.hasStream = true;
     this.#telling.pathsChanged(now);
   }
@@ -138,8 +142,10 @@ export class Link {
     this.#telling.pathsChanged(now);
   }
 
-  /** A hello that asks for an answer, now, on every path. */
+  /** A hello that asks for an answer, now, on every path; recordings of old datagrams that are answered so make no flood. */
   greet(now: Millis): void {
+    if (now - this.#greetedAt < this.#greetLeast) return;
+    this.#greetedAt = now;
     this.#ask(this.#greeting.ask(now, true), now);
   }
 
@@ -207,7 +213,7 @@ export class Link {
     if (rtt !== undefined) this.#telling.rto.seed(rtt);
     if (isNewest) {
       this.#telling.hearHello(hello, path, now);
-      this.#agrees = this.#listening.compare(hello, now) ?? this.#agrees;
+      this.#agrees = !hello.resync && (this.#listening.compare(hello, now) ?? this.#agrees);
     }
     if (hello.asks) this.#sayHello([path], false, now);
   }

@@ -20,7 +20,7 @@ export interface Hello {
   readonly have: number;
 }
 
-/** Changes of the map, all of them together; `snapshot`: all of the map, with the updates that follow while there is `more`. */
+/** Changes of the map, all of them together; `snapshot`: all of the map, from the update that `begins` to the first without `more`. */
 export interface Update {
   readonly kind: 'update';
   /** The sender's generation. */
@@ -28,6 +28,7 @@ export interface Update {
   /** 1, 2, 3 … in one run. */
   readonly number: number;
   readonly snapshot: boolean;
+  readonly begins: boolean;
   readonly more: boolean;
   /** Of all that was told, this update included. */
   readonly digest: number;

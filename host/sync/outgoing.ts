@@ -34,6 +34,7 @@ export class Outgoing {
   /** Keys of the snapshot that is being told and that are still to come; empty and `#snapshot`: its last update is. */
   #left = new Set<Entry>();
   #snapshot = true;
+  #begun = false;
   #offered = false;
   #head = 0;
   #digest = 0;
@@ -93,6 +94,7 @@ export class Outgoing {
   /** The other end has nothing, or not what it should: the next update begins a snapshot. */
   restart(): void {
     this.#snapshot = true;
+    this.#begun = false;
     this.#digest = 0;
     this.#changed.clear();
     this.#left.clear();
@@ -111,10 +113,12 @@ export class Outgoing {
     const source = snapshot ? this.#left : this.#changed;
     const items = this.#take(source, Math.min(bytes, this.#most) - UPDATE_HEAD);
     if (items.length === 0 && source.size > 0) return undefined;
+    const begins = snapshot && !this.#begun;
     const more = snapshot && source.size > 0;
     this.#snapshot = more;
+    this.#begun = more;
     this.#head++;
-    const head = { run: this.#run, number: this.#head, snapshot, more, digest: this.#digest };
+    const head = { run: this.#run, number: this.#head, snapshot, begins, more, digest: this.#digest };
     return { number: this.#head, snapshot, bytes: encodeUpdate(head, items) };
   }
 

@@ -98,12 +98,6 @@ export class Telling {
     this.#out.restart();
   }
 
-  /** A resync is granted once in a while, and not while a snapshot is on its way: whoever asks then will have it. */
-  hearRequest(now: Millis): void {
-    if (this.#flight?.snapshot || this.#out.isTellingAll || now - this.#restartedAt < this.#settings.retryFirst) return;
-    this.restart(now);
-  }
-
   hearAck(ack: Pick<Ack, 'run' | 'have' | 'broken'>, way: Way, now: Millis): void {
     if (ack.run !== this.#run) return;
     if (ack.have > this.#out.head) throw new MalformedError(`update ${ack.have} was never sent`);
@@ -118,7 +112,15 @@ export class Telling {
   /** A hello is as good as an acknowledgement, should that have been lost. */
   hearHello({ run, have, resync }: Hello, way: Way, now: Millis): void {
     if (have > 0) this.hearAck({ run, have, broken: false }, way, now);
-    if (resync) this.hearRequest(now);
+    if (resync) this.#hearRequest(have, now);
+  }
+
+  /** A resync is granted once in a while; not while a snapshot is on its way, unless what was acknowledged of it has been forgotten. */
+  #hearRequest(have: number, now: Millis): void {
+    const hasForgotten = have < this.head - this.unacked;
+    const isComing = this.#flight?.snapshot || this.#out.isTellingAll;
+    if ((isComing && !hasForgotten) || now - this.#restartedAt < this.#settings.retryFirst) return;
+    this.restart(now);
   }
 
   hearPartsSeen({ run, number, seen }: PartsSeen, way: Way, now: Millis): void {
