@@ -155,7 +155,7 @@ export class Pair {
     if (path === 'stream') {
       assert.ok(bytes.length <= this.settings.frame, `a frame of ${bytes.length} bytes`);
       const life = this.#streamLife;
-      if (this.#hasStream) this.#later(this.weather.delay[0], () => life === this.#streamLife && this.#deliver(to, bytes, 'stream'));
+      if (this.#hasStream) this.#later(this.weather.delay[0], () => life === this.#streamLife && this.deliver(to, bytes, 'stream'));
       return;
     }
     assert.ok(bytes.length <= this.settings.datagram, `a datagram of ${bytes.length} bytes`);
@@ -165,7 +165,7 @@ export class Pair {
     if (this.udpBlocked) return;
     const copies = this.#random() < this.weather.twice ? 2 : 1;
     for (let i = 0; i < copies; i++)
-      if (this.#random() >= this.weather.loss) this.#later(this.#delay(), () => this.#deliver(to, bytes, 'udp'));
+      if (this.#random() >= this.weather.loss) this.#later(this.#delay(), () => this.deliver(to, bytes, 'udp'));
   }
 
   #noise(to: End, bytes: Uint8Array): void {
@@ -175,7 +175,7 @@ export class Pair {
     const at = Math.floor(this.#random() * bytes.length);
     mangled[at] = mangled[at]! ^ (1 + Math.floor(this.#random() * 255));
     const noise = [mangled, bytes.subarray(0, Math.floor(this.#random() * bytes.length)), randomBytes(60), old?.bytes ?? mangled][kind]!;
-    this.#later(this.#delay() * 3, () => this.#deliver(kind === 3 && old ? old.to : to, noise, 'udp'));
+    this.#later(this.#delay() * 3, () => this.deliver(kind === 3 && old ? old.to : to, noise, 'udp'));
   }
 
   #delay(): number {
@@ -183,7 +183,7 @@ export class Pair {
     return least + (most - least) * this.#random();
   }
 
-  #deliver(end: End, bytes: Uint8Array, path: 'udp' | 'stream'): void {
+  deliver(end: End, bytes: Uint8Array, path: 'udp' | 'stream'): void {
     const opened = end.seal.open(bytes);
     end.opened[opened.kind]++;
     if (opened.kind === 'stale') end.link.greet(this.now);
