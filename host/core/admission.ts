@@ -1,7 +1,40 @@
+/** What people say about whom to let in. It flows down to the host that the node's own host asks. */
+import { revoke } from './claim.ts';
 import type { Author, Command } from './event.ts';
 import type { Node } from './node.ts';
+import { openWindow } from './window.ts';
 import type { World } from './world.ts';
 
-export function admission(w: World, node: Node, command: Extract<Command, { kind: 'admit' | 'revoke' | 'token' }>, author: Author): void {
-  w.note(node, command.kind, true, author.user, author.why);
+type Admission = Extract<Command, { kind: 'admit' | 'revoke' | 'token' }>;
+
+export function admission(w: World, node: Node, command: Admission, author: Author): void {
+  const why = 'why' in command ? command.why : undefined;
+  w.note(node, command.kind, true, author.user, why);
+  switch (command.kind) {
+    case 'admit':
+      w.book(node, 'admitted', { id: w.revision, by: author.user, ...(why ? { why } : {}) });
+      letIn(w, node, author.user);
+      return;
+    case 'revoke':
+      revoke(w, node, keysOf(node));
+      return;
+    case 'token':
+      w.book(node, 'token', { hash: command.hash, until: command.until });
+      return;
+    default:
+      command satisfies never;
+  }
+}
+
+/** A person says that the next claim is the node's: what was claimed before is not good any more, and the core's own hold ends. */
+export function letIn(w: World, node: Node, by: string): void {
+  revoke(w, node, keysOf(node));
+  if (node.book.hold?.by === 'core') w.book(node, 'hold', undefined);
+  openWindow(w, node, `${by} said that it may come`);
+}
+
+/** The keys that are known to be used for this node now. */
+function keysOf(node: Node): readonly string[] {
+  const { key, at, window } = node.book;
+  return [...new Set([key?.fp, at?.key, window?.claimed].filter((one): one is string => one !== undefined))];
 }

@@ -25,6 +25,9 @@ export type ReasonKind =
   | 'conflict'
   | 'noWay'
   | 'refusedClaim'
+  | 'window'
+  | 'attached'
+  | 'deaf'
   | 'wave';
 
 export interface Reason {

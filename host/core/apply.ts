@@ -11,6 +11,7 @@ import type { Plan } from './planner/plan.ts';
 import { childPath, type Doc, isObject, mergePatch, sameJson, setPath } from './pointer.ts';
 import type { Mark, NodeId } from './record.ts';
 import { grant } from './request.ts';
+import { observeSelf } from './self.ts';
 import { endTerminal } from './session.ts';
 import { PHYS, planOf } from './situation.ts';
 import { forgive } from './walk.ts';
@@ -39,7 +40,7 @@ export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void 
   w.answer(event.request, { revision: w.revision, ...counts });
 }
 
-const NO_PLAN: Plan = { kind: 'plan', steps: [], cost: 0, moot: [], branches: [] };
+export const NO_PLAN: Plan = { kind: 'plan', steps: [], cost: 0, moot: [], branches: [] };
 
 /** Works the change out without touching anything. */
 export function draft(w: World, change: CfgChange): { drafts: Drafts } | { refusal: Refusal } {
@@ -94,7 +95,7 @@ function settleParents(w: World, drafts: Drafts): void {
 }
 
 /** Makes one node's document the one in force. */
-function commit(
+export function commit(
   w: World,
   id: NodeId,
   doc: Doc | undefined,
@@ -122,7 +123,7 @@ function commit(
     if (force !== undefined) w.book(known, 'force', force);
     return 'changed';
   }
-  if (doc['parentId'] === undefined && id !== w.self) becomeRoot(w, id);
+  if (doc['parentId'] === undefined && id !== w.self && w.isRoot) becomeRoot(w, id);
   const node = new Node(id);
   const mark = markOf(w, author);
   node.marks.set('', mark);
@@ -134,7 +135,7 @@ function commit(
   w.add(node);
   if (id === w.self) {
     w.keep('self', id);
-    w.observeSelf();
+    observeSelf(w);
   }
   return 'created';
 }
@@ -171,7 +172,7 @@ function becomeRoot(w: World, id: NodeId): void {
   w.keep('self', id);
 }
 
-function removeNode(w: World, node: Node, author: Author): void {
+export function removeNode(w: World, node: Node, author: Author): void {
   for (const flight of [...node.flights]) interrupt(w, node, flight, 'the node was deleted');
   w.cfgChanged(node, '', node.cfg as Json, undefined, markOf(w, author));
   w.forgetNode(node);

@@ -1,6 +1,8 @@
 /** Where a node's own host is attached: the highest admission owns the node, and whoever had it before lets go of it. */
 import { joinDomains, noteBack } from './brake.ts';
+import type { Heard } from './event.ts';
 import type { Attached, Node } from './node.ts';
+import type { Millis, NodeId } from './record.ts';
 import type { World } from './world.ts';
 
 /** It is in session with a host that is neither this one nor below it. */
@@ -26,8 +28,9 @@ export function attach(w: World, node: Node, at: Attached): void {
   if (at.via !== undefined) w.tree.heardThrough(at.via, node);
   w.tree.isStirred = true;
   const isGone = isElsewhere(w, node);
+  if (at.live) node.heardAt = w.now;
   // Heard by another host, it is none of the lost.
-  if (isGone && node.book.lost) noteBack(w, node);
+  if (at.live && at.host !== w.self && node.book.lost) noteBack(w, node);
   joinDomains(w, node);
   if (moved || wasElsewhere !== isGone)
     w.note(
@@ -37,6 +40,35 @@ export function attach(w: World, node: Node, at: Attached): void {
       'core',
     );
   w.dirty.add(node);
+}
+
+/** In session with another host than this one, wherever in the tree. */
+export function isWithAnother(w: World, node: Node): boolean {
+  const { at } = node.book;
+  return at?.live === true && at.host !== w.self;
+}
+
+/** Its session here has ended. What hangs on it is not known to be dead: it is stale, and attached nowhere that is heard. */
+export function detach(w: World, host: Node): void {
+  const { at } = host.book;
+  if (at?.live && at.host === w.self) attach(w, host, { ...at, live: false });
+  for (const node of w.tree.through(host.id)) {
+    if (node === host) continue;
+    for (const fact of node.facts.values()) if (fact.via === host.id) fact.stale ??= fact.at;
+    const below = node.book.at;
+    if (below?.live && below.via === host.id) attach(w, node, { ...below, live: false });
+  }
+}
+
+/** Journaled no more often than this. */
+const HEARD_EVERY = 20_000;
+
+/** A node is heard where nobody acts on it: those who do are told. */
+export function noteHeard(w: World, node: Node, kind: Heard, at: Millis, via?: NodeId): void {
+  if (!w.tree.hosts || w.isChild(node) || node.id === w.self) return;
+  const last = node.book.heard;
+  if (last && at - last.at < (last.kind === kind ? HEARD_EVERY : 1_000)) return;
+  w.book(node, 'heard', { at, kind, ...(via === undefined ? {} : { via }) });
 }
 
 function sameAttached(a: Attached, b: Attached): boolean {

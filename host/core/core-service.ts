@@ -44,3 +44,35 @@ export const CORE: ServiceDeclaration = {
   permissions: [],
   playsHosts: false,
 };
+
+/**
+ * What the parent of a host can do to the host's own node, as far as the host must know it to do its own part before: its plan to be
+ * switched off leads through the barriers. None of this is run here, or serves any other node.
+ */
+export const PARENT: ServiceDeclaration = {
+  service: 'parent',
+  module: 'core',
+  serves: '',
+  variables: [],
+  mutations: [
+    {
+      id: 'parent/powerOff',
+      service: 'parent',
+      name: 'powerOff',
+      mutates: { '/physState': ['POWER_ON', 'POWER_OFF'] },
+      requires: {},
+      excludes: { '/runState': 'SYNC' },
+      context: 'child',
+      timeout: 300_000,
+      failTo: {},
+      cost: 1,
+      disruptive: true,
+    },
+  ],
+  pollers: [],
+  discoveries: [],
+  quiet: {},
+  reads: [],
+  permissions: [],
+  playsHosts: false,
+};

@@ -4,7 +4,8 @@
  */
 import { apply } from './apply.ts';
 import { claim } from './claim.ts';
-import { CORE } from './core-service.ts';
+import { CORE, PARENT } from './core-service.ts';
+import { stir } from './deaf.ts';
 import type { Variable } from './declaration.ts';
 import type { Effect } from './effect.ts';
 import type { Event } from './event.ts';
@@ -22,6 +23,7 @@ import type { Timer } from './timers.ts';
 import { told } from './told.ts';
 import { begin, uplink } from './uplink.ts';
 import { advance, wakeLimits } from './walk.ts';
+import { beat } from './window.ts';
 import { World } from './world.ts';
 
 export interface EngineOptions {
@@ -64,7 +66,8 @@ export class Engine {
     w.tree.isRoot = options.root ?? true;
     w.connectedSince = w.isRoot ? options.now : undefined;
     w.services.set('core', { declaration: CORE, serves: undefined, state: 'ready', since: options.now, why: undefined });
-    w.rebuild([CORE]);
+    if (!w.isRoot) w.services.set('parent', { declaration: PARENT, serves: undefined, state: 'ready', since: options.now, why: undefined });
+    w.rebuild(w.isRoot ? [CORE] : [CORE, PARENT]);
     if (settings.afterPowerLoss === 'restore')
       w.limits.setRestore(settings.restorePerSecond, settings.restorePerLabel, settings.failureDomains);
     if (remembered) remember(w, remembered);
@@ -82,6 +85,7 @@ export class Engine {
     w.now = Math.max(w.now, now);
     for (const event of events) happen(w, event);
     for (let timer = w.timers.due(w.now); timer; timer = w.timers.due(w.now)) ring(w, timer);
+    if (w.tree.isStirred) stir(w);
     let looked = 0;
     for (const node of w.dirty) {
       if (looked++ >= MOST_LOOKED_AT) break;
@@ -167,6 +171,9 @@ function ring(w: World, timer: Timer): void {
       if (next !== undefined) wakeLimits(w, next);
       return;
     }
+    case 'beat':
+      if (w.tree.windows.size > 0) beat(w);
+      return;
     default:
       timer satisfies never;
   }

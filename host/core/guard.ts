@@ -29,7 +29,7 @@ export interface Hindrance {
 export function playerOf(w: World, node: Node): Service | undefined {
   for (const service of w.services.values())
     if (service.declaration.playsHosts && w.serves(service.declaration.service, node)) return service;
-  return undefined;
+  return w.tree.hosts ? w.services.get('core') : undefined;
 }
 
 /** The service that would run the step: its own, or for the core's steps whoever speaks for the nodes' hosts. */
@@ -51,7 +51,8 @@ export function hindrance(w: World, node: Node, mutation: Mutation): Hindrance |
 
 /** What keeps all steps of a node back, whatever they are. */
 export function heldBack(w: World, node: Node): Hindrance | undefined {
-  return w.frozen ? { kind: 'frozen', since: w.frozen.since } : holdOf(w, node);
+  const frozen = w.frozen ?? w.tree.frozenAbove;
+  return frozen ? { kind: 'frozen', since: frozen.since } : holdOf(w, node);
 }
 
 /** Somebody's hold, which stands whether there is anything to do or not. */
@@ -71,10 +72,16 @@ function notOurs(w: World, node: Node, mutation: Mutation): Hindrance | undefine
     if (mutation.context === 'self' && node.id !== w.self && !service.declaration.playsHosts) {
       return { kind: 'context', since: node.walkSince, text: "the node's own host does this" };
     }
-    if (mutation.context === 'child' && !w.isChild(node))
-      return { kind: 'context', since: node.walkSince, text: 'the host of its parent does this' };
+    if (mutation.context === 'child' && !w.isChild(node)) return othersStep(w, node);
   }
   return service.state === 'ready' ? undefined : notRunning(service);
+}
+
+/** A step of the host that acts on the node: where it is attached, else its primary parent. */
+function othersStep(w: World, node: Node): Hindrance {
+  const { at } = node.book;
+  if (at?.live && node.id !== w.self) return { kind: 'attached', since: node.walkSince, about: at.host };
+  return { kind: 'context', since: node.walkSince, text: 'the host of its parent does this' };
 }
 
 function notRunning({ declaration, state, since, why }: Service): Hindrance {
@@ -142,6 +149,8 @@ function repairGuards(w: World, node: Node, mutation: Mutation): Hindrance | und
   if (w.connectedSince === undefined) return { kind: 'hostYoung', since: w.now, text: 'this host is not connected to its parent' };
   const settled = Math.max(w.upSince, w.connectedSince) + settings.repairAfterUp;
   if (settled > w.now) return { kind: 'hostYoung', since: w.upSince, until: settled };
+  const deaf = book.deaf?.[0];
+  if (deaf !== undefined) return { kind: 'deaf', since: node.walkSince, about: deaf };
   const quiet = graceEnd(w, node);
   if (quiet > w.now) return { kind: 'grace', since: Math.max(node.heardAt ?? 0, w.upSince), until: quiet };
   const braked = brakeOn(node);

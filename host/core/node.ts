@@ -211,6 +211,10 @@ export class Node {
   queued = false;
   /** The failure domains that it counts in. */
   domains: Domain[] = [];
+  /** Of its other parents, those that this host's parent says are not connected. */
+  deafAbove: readonly NodeId[] = [];
+  /** When and why a claim of it was last refused in the log. */
+  claimSaid: { readonly at: Millis; readonly why: string } | undefined;
   /** The hosts that it hangs on: its parents, and where it is attached. */
   hangsOn: readonly NodeId[] = [];
   /** What the parent says that others observed, by path: taken where nobody here knows better. */

@@ -11,7 +11,7 @@ import { isObject, sameJson } from './pointer.ts';
 import { probe } from './probe.ts';
 import type { Millis, Revision } from './record.ts';
 import { spendPowerOffs } from './request.ts';
-import { endSession, hear } from './session.ts';
+import { endSession, hear, isOfHost } from './session.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
 import type { World } from './world.ts';
 
@@ -142,7 +142,8 @@ function leadsOut(w: World, node: Node, path: Path, value: Json): boolean {
 function follow(w: World, node: Node, path: Path, value: Json): void {
   if (path === PHYS) {
     if (value === 'POWER_OFF') {
-      if (node.live || node.facts.get(RUN)?.boot) endSession(w, node, 'off');
+      const run = node.facts.get(RUN);
+      if (node.live || (run && isOfHost(node, run))) endSession(w, node, 'off');
       seenOff(w, node);
     } else if (value === 'POWER_ON') seenOn(w, node);
   } else if (path === RUN && value === 'SYNC') seenSync(w, node);
@@ -172,7 +173,7 @@ function seenOff(w: World, node: Node): void {
   node.conflict = undefined;
 }
 
-function seenSync(w: World, node: Node): void {
+export function seenSync(w: World, node: Node): void {
   w.book(node, 'everSync', true);
   if (node.book.lost) noteBack(w, node);
 }

@@ -11,6 +11,7 @@ import type { NodeId } from './record.ts';
 import { endTerminal } from './session.ts';
 import { BUSY, PHYS } from './situation.ts';
 import { forgive } from './walk.ts';
+import { settleWindows } from './window.ts';
 import type { World } from './world.ts';
 
 type Operation = Extract<Event, { type: 'operate' }>;
@@ -40,10 +41,12 @@ function perform(w: World, command: Exclude<Command, { kind: 'power' }>, author:
     case 'freeze':
       w.frozen = { by: author.user, why: command.why, since: w.frozen?.since ?? w.now };
       w.keep('frozen', { ...w.frozen });
+      settleWindows(w);
       return undefined;
     case 'thaw':
       w.frozen = undefined;
       w.keep('frozen', null);
+      settleWindows(w);
       for (const node of w.nodes.values()) if (node.walk !== 'atGoal') w.dirty.add(node);
       return undefined;
     case 'limits':
@@ -110,7 +113,7 @@ function one(
 }
 
 /** Takes back what the engine has concluded from failures; with `disruptive`, also what protects a silent node. */
-function retry(w: World, node: Node, disruptive: boolean, author: Author): void {
+export function retry(w: World, node: Node, disruptive: boolean, author: Author): void {
   forgive(w, node);
   w.book(node, 'backoff', undefined);
   w.book(node, 'terminal', undefined);

@@ -1,7 +1,7 @@
 /** Asking a node's own host directly whether it lives, before anything is believed that would end its session. */
 import { playerOf } from './guard.ts';
 import type { Node } from './node.ts';
-import { endSession } from './session.ts';
+import { endSession, isOfHost } from './session.ts';
 import { PHYS, RUN } from './situation.ts';
 import type { Service, World } from './world.ts';
 
@@ -17,7 +17,8 @@ export function probe(w: World, node: Node, doubt: NonNullable<Node['probing']>)
 export function expectHosts(w: World, service: Service): void {
   const isCore = service.declaration.service === 'core';
   if (!service.declaration.playsHosts && !isCore) return;
-  for (const node of w.nodes.values()) if (node.id !== w.self && inSession(node) && playerOf(w, node) === service) expect(w, node);
+  for (const node of w.nodes.values())
+    if (node.id !== w.self && inSession(node) && playerOf(w, node) === service && (!isCore || node.book.key)) expect(w, node);
 }
 
 function expect(w: World, node: Node): void {
@@ -26,7 +27,8 @@ function expect(w: World, node: Node): void {
 }
 
 function inSession(node: Node): boolean {
-  return node.live || node.facts.get(RUN)?.boot !== undefined;
+  const run = node.facts.get(RUN);
+  return node.live || (run !== undefined && isOfHost(node, run));
 }
 
 /** A host that was expected and has not been heard is asked. */
@@ -38,7 +40,10 @@ export function seekHost(w: World, node: Node): void {
     return;
   }
   node.expectBy = undefined;
-  if (inSession(node) && playerOf(w, node)?.state === 'ready') probe(w, node, 'silence');
+  const player = playerOf(w, node);
+  // A module that speaks for it may still be coming: with the core itself only a host that it has admitted is in session.
+  if (player?.declaration.service === 'core' && !node.book.key) return;
+  if (inSession(node) && player?.state === 'ready') probe(w, node, 'silence');
 }
 
 /** The probe's answer: a silent host's session has ended; one that answers beside an OFF is a conflict. */

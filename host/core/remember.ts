@@ -7,6 +7,7 @@ import { type Book, type Flight, Node, type Sent } from './node.ts';
 import { type Doc, isObject, setPath } from './pointer.ts';
 import type { Change, Fact, Mark, Millis, NodeId, NodeRecord, Turn } from './record.ts';
 import type { Frozen } from './tree.ts';
+import { resumeWindows } from './window.ts';
 import type { World } from './world.ts';
 
 export function remember(w: World, stored: Remembered): void {
@@ -14,15 +15,24 @@ export function remember(w: World, stored: Remembered): void {
   w.revision = stored.engine?.rev ?? 0;
   if (typeof engine['seq'] === 'number') w.seq = engine['seq'];
   for (const record of stored.nodes) w.nodes.set(record.id, restoreNode(record));
-  for (const turn of stored.tail) replay(w, turn, engine);
+  let last: Millis = 0;
+  for (const turn of stored.tail) {
+    replay(w, turn, engine);
+    last = turn.at;
+  }
   restoreEngine(w, engine);
   for (const node of w.nodes.values()) {
     adopt(w, node, node.cfg);
-    for (const fact of node.facts.values()) fact.stale ??= fact.at;
+    for (const fact of node.facts.values()) {
+      fact.stale ??= fact.at;
+      if (fact.via !== undefined) w.tree.heardThrough(fact.via, node);
+    }
+    if (node.book.at?.via !== undefined) w.tree.heardThrough(node.book.at.via, node);
     resumeFlights(w, node);
     if (node.book.hold?.until !== undefined) w.wake(node, node.book.hold.until);
   }
   restoreBrakes(w, engine['brakes']);
+  resumeWindows(w, last, engine['upAt']);
 }
 
 function restoreNode(record: NodeRecord): Node {
@@ -84,7 +94,11 @@ function replayFact(node: Node | undefined, change: Change, at: Millis): void {
     node.facts.delete(change.path);
     return;
   }
-  const more = { ...(change.boot ? { boot: change.boot } : {}), ...(change.over === undefined ? {} : { over: change.over }) };
+  const more = {
+    ...(change.boot ? { boot: change.boot } : {}),
+    ...(change.over === undefined ? {} : { over: change.over }),
+    ...(change.via === undefined ? {} : { via: change.via }),
+  };
   node.facts.set(change.path, { value: change.to, by: change.by, at, rev: change.rev, ...more });
 }
 
@@ -104,6 +118,9 @@ function restoreEngine(w: World, engine: Record<string, Json>): void {
   if (typeof engine['self'] === 'string') w.self = engine['self'];
   if (isObject(engine['frozen'])) w.frozen = engine['frozen'] as unknown as Frozen;
   if (Array.isArray(engine['limits'])) for (const limit of engine['limits']) w.limits.set(limit as unknown as Limit);
+  if (isObject(engine['frozenAbove'])) w.tree.frozenAbove = engine['frozenAbove'] as unknown as Frozen;
+  if (Array.isArray(engine['above'])) w.tree.above = engine['above'].map(String);
+  if (typeof engine['parent'] === 'string') w.tree.parent = engine['parent'];
   w.kept = engine;
 }
 

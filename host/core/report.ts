@@ -78,14 +78,15 @@ function factOf(w: World, node: Node, path: Path): Json | undefined {
   const fact = node.facts.get(path);
   if (!fact || isParent(w, fact.via)) return undefined;
   if (node.id === w.self) {
-    if (path === PHYS || (path === RUN && node.book.synced?.parent !== w.tree.above[0])) return undefined;
+    if (path === PHYS || (path === RUN && node.book.synced?.parent !== (w.tree.above[0] ?? w.tree.parent))) return undefined;
   } else if (isElsewhere(w, node) || !(inSubtree(w, node, w.self) || attachedBelow(w, node))) return undefined;
   const { value, by, boot, over } = fact;
   return over === undefined ? (boot === undefined ? [value, by] : [value, by, boot]) : [value, by, boot ?? null, over];
 }
 
+/** The neighbours below are all known here, and the parent is not. */
 function isParent(w: World, via: string | undefined): boolean {
-  return via !== undefined && w.tree.above[0] === via;
+  return via !== undefined && !w.nodes.has(via);
 }
 
 /** Of a node that is attached to this host or below it. */

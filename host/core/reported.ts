@@ -1,6 +1,152 @@
-import type { Event } from './event.ts';
+/**
+ * What a child's host reports of itself and its subtree, taken into dsc. Its own word stands for its own node, but for its power;
+ * nodes below it are mirrored as they are: no deaths, brakes or repairs follow from them here. Its other end is `report.ts`.
+ */
+import { attach } from './attach.ts';
+import type { Json, Path } from './declaration.ts';
+import type { Event, Item } from './event.ts';
+import { CODES } from './failures.ts';
+import { forget } from './forget.ts';
+import { byNode, heardOf } from './items.ts';
+import { leave } from './leave.ts';
+import type { Node } from './node.ts';
+import { seenSync } from './observe.ts';
+import { isObject, sameJson } from './pointer.ts';
+import type { NodeId } from './record.ts';
+import { BUSY, PHYS, RUN } from './situation.ts';
+import { holdersOf } from './tell.ts';
 import type { World } from './world.ts';
 
 export function reportedBy(w: World, event: Extract<Event, { type: 'reported' }>): void {
+  const host = w.nodes.get(event.host);
+  if (!host?.live || host.book.key?.term !== event.term) {
+    w.dropped.authority++;
+    const why = host ? `it is not in session here with admission ${event.term}` : 'no node has this id';
+    w.refuse(event.request, {
+      code: CODES.notPermitted,
+      what: 'a report is refused',
+      where: host?.name ?? event.host,
+      why,
+      todo: 'It enrols anew.',
+    });
+    return;
+  }
+  const named = byNode(event.items);
+  for (const [id, items] of named) takeNode(w, host, id, items);
+  if (event.all) forgetOthers(w, host, named);
   w.answer(event.request, { revision: w.revision }, false);
+}
+
+function takeNode(w: World, host: Node, id: NodeId, items: ReadonlyMap<string, Item>): void {
+  const node = w.nodes.get(id);
+  if (!node) {
+    w.dropped.unknownNode++;
+    return;
+  }
+  const isItself = node === host;
+  if (id === w.self || (!isItself && !holdersOf(w, node).includes(host.id))) {
+    w.dropped.authority++;
+    return;
+  }
+  const session = items.get('@session');
+  if (session && !isItself) takeSession(w, node, host, session.value);
+  for (const { member, value } of items.values()) {
+    if (member.startsWith('/')) takeFact(w, node, host, member, value);
+    else if (member !== '@session') takeWord(w, node, host, member, value);
+  }
+}
+
+/** The highest admission owns the node: whoever had it before has said what it said. */
+function takeSession(w: World, node: Node, host: Node, value: Json | undefined): void {
+  const known = node.book.at;
+  if (!isObject(value)) {
+    if (known?.via === host.id && known.live) attach(w, node, { ...known, live: false });
+    return;
+  }
+  const { host: at, term, live, boot, key } = value;
+  if (typeof at !== 'string' || typeof term !== 'number' || typeof live !== 'boolean') return;
+  if (known && (term < known.term || (term === known.term && known.host !== at))) {
+    w.dropped.second++;
+    return;
+  }
+  if (known && (known.host !== at || known.via !== host.id)) leave(w, node);
+  if (typeof boot === 'string') w.book(node, 'boot', boot);
+  attach(w, node, { host: at, term, live, via: host.id, ...(typeof key === 'string' ? { key } : {}) });
+}
+
+function takeWord(w: World, node: Node, host: Node, member: string, value: Json | undefined): void {
+  const { order, token } = node.book;
+  switch (member) {
+    case '@heard':
+      return heardOf(w, node, value, host.id);
+    case '@done':
+      if (value === undefined || order?.id !== value) return;
+      w.book(node, 'order', undefined);
+      w.note(node, 'ordered', `${order.kind} is done`, 'core');
+      if (!w.isRoot) w.book(node, 'doneOrder', order.id);
+      w.dirty.add(node);
+      return;
+    case '@off':
+      if (value !== undefined && order?.id === value && !order.off) w.book(node, 'order', { ...order, off: true });
+      return;
+    case '@refused':
+      w.book(node, 'refused', isObject(value) ? (value as unknown as NonNullable<Node['book']['refused']>) : undefined);
+      return;
+    case '@used':
+      if (typeof value !== 'string') return;
+      w.book(node, 'tokenUsed', value);
+      if (token?.hash === value) w.book(node, 'token', undefined);
+      return;
+    default:
+      return;
+  }
+}
+
+/** One observed value: `[value, by, boot?, over?]`. */
+function takeFact(w: World, node: Node, host: Node, path: Path, value: Json | undefined): void {
+  const isItself = node === host;
+  const { at } = node.book;
+  if (isItself ? path === PHYS : at?.live && at.via !== host.id) {
+    w.dropped.authority++;
+    return;
+  }
+  if (!Array.isArray(value)) return forgetOne(w, node, host, path);
+  const [seen, by, boot, over] = value;
+  const declared = w.graph.variable(path)?.declared;
+  if (seen === undefined || typeof by !== 'string' || (declared?.values && !declared.values.some((known) => known === seen))) {
+    w.dropped.badValue++;
+    return;
+  }
+  if (declared?.unknown !== undefined && seen === declared.unknown) return forgetOne(w, node, host, path);
+  const fact = node.facts.get(path);
+  if (fact?.via === host.id && sameJson(fact.value, seen)) {
+    fact.at = w.now;
+    delete fact.stale;
+    return;
+  }
+  // A lease that this host or a person has set is not ended by the word of another.
+  if (path === BUSY && fact && fact.value !== 'FREE' && fact.via === undefined && fact.boot === undefined) {
+    w.dropped.second++;
+    return;
+  }
+  const mine = isItself ? host.book.boot : typeof boot === 'string' ? boot : undefined;
+  const more = { via: host.id, ...(mine === undefined ? {} : { boot: mine }), ...(over === undefined ? {} : { over }) };
+  w.setFact(node, path, seen, by, more);
+  if (path === RUN && seen === 'SYNC') seenSync(w, node);
+  if (isItself) forget(w, node, path);
+}
+
+function forgetOne(w: World, node: Node, host: Node, path: Path): void {
+  const fact = node.facts.get(path);
+  if (fact?.via !== host.id || (node === host && path === RUN)) return;
+  w.setFact(node, path, undefined, fact.by, { via: host.id });
+}
+
+/** It has said everything: what it did not name it does not see any more. */
+function forgetOthers(w: World, host: Node, named: ReadonlyMap<NodeId, ReadonlyMap<string, Item>>): void {
+  for (const node of [...w.tree.through(host.id)]) {
+    const items = named.get(node.id);
+    for (const [path, fact] of node.facts) if (fact.via === host.id && !items?.has(path)) forgetOne(w, node, host, path);
+    if (node !== host && !items?.has('@session')) takeSession(w, node, host, undefined);
+  }
 }

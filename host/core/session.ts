@@ -1,5 +1,6 @@
 /** The nodes' own hosts: heard, in a session of one boot, gone. Knowledge that a host reported lives as long as its session. */
 
+import { attach, detach, isWithAnother, noteHeard } from './attach.ts';
 import { noteBack, noteLost } from './brake.ts';
 import type { Observed } from './event.ts';
 import { forget } from './forget.ts';
@@ -7,7 +8,9 @@ import type { Node } from './node.ts';
 import { noteStillOn } from './own-off.ts';
 import { probe } from './probe.ts';
 import { tryAgain } from './reach.ts';
+import type { Fact } from './record.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
+import { openOnDhcp } from './window.ts';
 import type { World } from './world.ts';
 
 /**
@@ -17,20 +20,27 @@ import type { World } from './world.ts';
 export function hear(w: World, node: Node, service: string, item: Observed): boolean {
   const { session, heard } = item;
   if (session && !session.live) {
-    if (node.book.boot === session.boot && (node.live || node.facts.get(RUN)?.boot)) endSession(w, node, 'silent');
+    const run = node.facts.get(RUN);
+    if (node.book.boot === session.boot && (node.live || (run && isOfHost(node, run)))) endSession(w, node, 'silent');
     return true;
   }
   if (!session && !heard) return true;
+  // A session of a key that was revoked, or is another host's now.
+  if (session && service === 'core' && !node.book.key) return false;
   node.heardAt = w.now;
+  if (heard === 'claim' || heard === 'dhcp') noteHeard(w, node, heard, w.now);
   if (heard === 'claim') return true;
   if (session) {
     node.expectBy = undefined;
-    if (!node.live || node.book.boot !== session.boot) startSession(w, node, session.boot);
+    if (!node.live || node.book.boot !== session.boot) startSession(w, node, session.boot, service);
   } else if (heard === 'dhcp') {
     if (node.live) {
       probe(w, node, 'dhcp');
       return false;
     }
+    // The host that it is attached to is told, and asks it.
+    if (isWithAnother(w, node)) return false;
+    openOnDhcp(w, node);
   }
   learnBootTime(w, node);
   observePower(w, node, service, session?.boot);
@@ -55,9 +65,11 @@ function observePower(w: World, node: Node, service: string, boot: string | unde
   w.book(node, 'foundOff', undefined);
 }
 
-function startSession(w: World, node: Node, boot: string): void {
+function startSession(w: World, node: Node, boot: string, service: string): void {
   const before = node.book.boot;
   node.live = true;
+  const { key } = node.book;
+  if (service === 'core' && key) attach(w, node, { host: w.self, term: key.term, live: true, key: key.fp });
   node.conflict = undefined;
   if (node.book.lost) noteBack(w, node);
   tryAgain(w, node);
@@ -65,7 +77,11 @@ function startSession(w: World, node: Node, boot: string): void {
   w.book(node, 'offByUs', undefined);
   // It was silence that somebody said not to wait for.
   w.book(node, 'exempt', undefined);
-  if (before === boot) return;
+  if (before === boot) {
+    // Given up and heard again: it is led to SYNC anew.
+    if (service === 'core' && node.seen(RUN) !== 'SYNC') w.setFact(node, RUN, 'INIT', 'core', { boot });
+    return;
+  }
   for (const [path, fact] of node.facts) {
     if (fact.boot && fact.boot !== boot && path !== BUSY) w.setFact(node, path, undefined, 'core', { why: 'the node has booted anew' });
   }
@@ -88,26 +104,34 @@ export function endTerminal(w: World, node: Node, why: string): void {
   }
 }
 
+/** Reported by the node's own host to this one, directly. */
+export function isOfHost(node: Node, fact: Fact): boolean {
+  return fact.boot !== undefined && (fact.via === undefined || fact.via === node.id);
+}
+
+const ENDED = {
+  silent: 'its host is not heard any more',
+  off: 'the node is switched off',
+  revoked: 'its key is not good any more',
+  moved: 'its host is attached to another host now',
+} as const;
+
 /**
- * `silent`: dead after the probe: runState becomes ERROR, all else that it reported unknown. `off`: seen switched off: all
- * of it is unknown. `busy` is never forgotten with a session.
+ * `silent`: dead after the probe: runState becomes ERROR, all else that it reported unknown; `revoked`: the same, and no death. `off`:
+ * seen switched off, `moved`: in session with another host: all of it is unknown. `busy` is never forgotten with a session.
  */
-export function endSession(w: World, node: Node, cause: 'silent' | 'off'): void {
+export function endSession(w: World, node: Node, cause: keyof typeof ENDED): void {
   // A session is heard as long as it lives.
   if (node.live) node.heardAt = w.now;
   node.live = false;
   const wasSync = node.seen(RUN) === 'SYNC';
-  for (const [path, fact] of node.facts) {
-    if (!fact.boot || path === BUSY || path === RUN) continue;
-    w.setFact(node, path, undefined, 'core', { why: cause === 'off' ? 'the node is switched off' : 'its host is not heard any more' });
-  }
-  if (node.seen(RUN) !== undefined) {
-    w.setFact(node, RUN, cause === 'off' ? undefined : 'ERROR', 'core', {
-      why: cause === 'off' ? 'the node is switched off' : 'its host is not heard any more',
-    });
-  }
+  const why = ENDED[cause];
+  for (const [path, fact] of node.facts)
+    if (isOfHost(node, fact) && path !== BUSY && path !== RUN) w.setFact(node, path, undefined, 'core', { why });
+  if (node.seen(RUN) !== undefined) w.setFact(node, RUN, cause === 'silent' || cause === 'revoked' ? 'ERROR' : undefined, 'core', { why });
   forget(w, node, RUN);
   if (cause === 'silent' && wasSync) noteDeath(w, node);
+  detach(w, node);
   w.dirty.add(node);
 }
 

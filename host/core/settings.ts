@@ -34,6 +34,8 @@ export interface Settings {
   readonly probeDhcp: number;
   /** After a restart of this host, or of what speaks for the nodes' hosts, each must be heard again within so long, else it is probed. */
   readonly sessionWait: number;
+  /** How long after its boot began a node may make its first claim. */
+  readonly claimWindow: number;
   /** When a step's to-values have not been seen yet, its poller is run after these pauses. */
   readonly repoll: readonly number[];
   /** A service's busy lease lasts at most so long. */
@@ -69,6 +71,7 @@ export const DEFAULT_SETTINGS: Settings = {
   probeOff: 2_000,
   probeDhcp: 1_000,
   sessionWait: MINUTE,
+  claimWindow: 60 * MINUTE,
   repoll: [1_000, 2_000, 4_000, 8_000],
   busyMost: 24 * 60 * MINUTE,
   batch: 1_000,

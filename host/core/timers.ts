@@ -5,7 +5,9 @@ export type Timer =
   | { readonly kind: 'node'; readonly node: string }
   | { readonly kind: 'run'; readonly run: number }
   | { readonly kind: 'poll'; readonly poller: string }
-  | { readonly kind: 'limits' };
+  | { readonly kind: 'limits' }
+  /** While windows for first claims are open. */
+  | { readonly kind: 'beat' };
 
 /** A binary heap by time; equal times in the order of adding, so that runs are repeatable. */
 export class Timers {

@@ -15,10 +15,18 @@ export class Tree {
   isRoot = true;
   /** The hosts over this one, the parent first; as far as they are known. */
   above: readonly NodeId[] = [];
+  /** The neighbour that tells this host its cfg, the last that did. */
+  parent: NodeId | undefined;
   /** A freeze of a host above. */
   frozenAbove: Frozen | undefined;
   /** Hosts came or went: who is deaf is to be found out anew. */
   isStirred = false;
+  /** Until then no line about claims of nodes that are not known. */
+  quietUntil: Millis = 0;
+  /** Nodes whose parents have changed since that was found out. */
+  readonly rehung = new Set<Node>();
+  /** Hosts that were in sync once, and are not connected. */
+  readonly deaf = new Set<NodeId>();
   /** Nodes with a window for a first claim. */
   readonly windows = new Set<Node>();
   /** By host: the nodes that name it as a parent, or are attached to it. */
@@ -33,6 +41,7 @@ export class Tree {
     this.#unhang(node);
     node.hangsOn = hosts;
     for (const host of hosts) add(this.#hanging, host, node);
+    this.rehung.add(node);
     this.isStirred = true;
   }
 
@@ -40,6 +49,7 @@ export class Tree {
     this.#unhang(node);
     node.hangsOn = [];
     this.windows.delete(node);
+    this.rehung.delete(node);
     for (const nodes of this.#through.values()) nodes.delete(node);
     this.isStirred = true;
   }

@@ -1,6 +1,7 @@
 /** This host as one of the tree: its own node at a start, its connection to its parent. */
 import { expectHosts } from './probe.ts';
 import type { NodeId } from './record.ts';
+import { observeSelf } from './self.ts';
 import { BUSY, RUN } from './situation.ts';
 import type { World } from './world.ts';
 
@@ -15,7 +16,7 @@ export function begin(w: World, boot: string | undefined): void {
     }
     w.keep('boot', boot);
   }
-  w.observeSelf();
+  observeSelf(w);
   const core = w.services.get('core');
   if (core && w.tree.hosts) expectHosts(w, core);
   // A call is never taken for one of before a restart: the nodes' hosts know their steps by these numbers.

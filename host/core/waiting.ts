@@ -127,7 +127,7 @@ export function status(w: World): EngineStatus {
 
 /** The services that the configuration names, as `service list` shows them; `core` is no process that anybody could start. */
 function services(w: World): ServiceStatus[] {
-  const named = [...w.services.values()].filter(({ declaration }) => declaration.service !== 'core');
+  const named = [...w.services.values()].filter(({ declaration }) => declaration.service !== 'core' && declaration.service !== 'parent');
   return named.map(({ declaration, state, since, why }) => ({
     service: declaration.service,
     module: declaration.module,

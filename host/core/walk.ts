@@ -13,9 +13,11 @@ import type { Millis } from './record.ts';
 import { isRequested, spend } from './request.ts';
 import { PHYS, planOf, stands } from './situation.ts';
 import { isPowerOff, isPowerOn } from './steps.ts';
+import { openWindow, settleWindow } from './window.ts';
 import type { World } from './world.ts';
 
 export function advance(w: World, node: Node): void {
+  settleWindow(w, node);
   seekHost(w, node);
   for (const flight of [...node.flights]) settle(w, node, flight);
   const { plan, blocked } = pursue(w, node);
@@ -156,6 +158,7 @@ function record(w: World, node: Node, mutation: Mutation): void {
   if (isPowerOn(mutation)) {
     w.book(node, 'onByUs', true);
     w.book(node, 'onAt', w.now);
+    openWindow(w, node, 'this host switched it on');
   }
 }
 

@@ -18,6 +18,7 @@ import { matches, type NodeSet, type Subject } from './nodeset.ts';
 import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
 import type { Change, Millis, NodeId } from './record.ts';
+import { hasOwnSwitch } from './self.ts';
 import type { Settings } from './settings.ts';
 import { pathsOf } from './task.ts';
 import { Timers } from './timers.ts';
@@ -129,16 +130,6 @@ export class World extends TurnBook {
     return !own || (this.nodes.size === 1 && own.marks.get('')?.by === 'core');
   }
 
-  /** A running host is on and, being the root, in sync with itself; another one is when its parent says so. */
-  observeSelf(): void {
-    const own = this.nodes.get(this.self);
-    if (!own) return;
-    own.live = true;
-    if (own.seen('/physState') !== 'POWER_ON') this.setFact(own, '/physState', 'POWER_ON', 'core');
-    const run = own.seen('/runState');
-    if (this.isRoot ? run !== 'SYNC' : run === undefined) this.setFact(own, '/runState', this.isRoot ? 'SYNC' : 'INIT', 'core');
-  }
-
   // --- what is observed -----------------------------------------------------------------------------------------------------------
 
   /** Sets or, with value undefined, forgets one observed value. Equal values only refresh its age. */
@@ -188,6 +179,7 @@ export class World extends TurnBook {
   serves(service: string, node: Node): boolean {
     const found = this.services.get(service);
     if (!found) return service === 'core';
+    if (service === 'parent') return node.id === this.self && !hasOwnSwitch(this, node);
     return found.serves === undefined || matches(found.serves, this.subject(node));
   }
 
