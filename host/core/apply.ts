@@ -11,13 +11,18 @@ import type { Plan } from './planner/plan.ts';
 import { childPath, type Doc, isObject, mergePatch, sameJson, setPath } from './pointer.ts';
 import type { Mark, NodeId } from './record.ts';
 import { grant } from './request.ts';
-import { observeSelf } from './self.ts';
+import { atParent, observeSelf } from './self.ts';
 import { endTerminal } from './session.ts';
 import { PHYS, planOf } from './situation.ts';
 import { forgive } from './walk.ts';
 import type { World } from './world.ts';
 
 export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void {
+  const elsewhere = isOwnStart(w, event) ? undefined : atParent(w, 'the change is refused');
+  if (elsewhere) {
+    w.refuse(event.request, elsewhere);
+    return;
+  }
   const drafted = draft(w, event.change);
   const refusal = 'refusal' in drafted ? drafted.refusal : check(w, drafted.drafts);
   if (refusal || 'refusal' in drafted) {
@@ -38,6 +43,11 @@ export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void 
     grant(w, node, plans.get(id) ?? NO_PLAN, planOf(w, node));
   }
   w.answer(event.request, { revision: w.revision, ...counts });
+}
+
+/** A new host makes its own node itself, until its parent says what it is. */
+function isOwnStart(w: World, { author, change }: Extract<Event, { type: 'apply' }>): boolean {
+  return author.user === 'core' && (change.nodes ?? []).every(({ id }) => id === w.self) && !change.set && !change.remove;
 }
 
 export const NO_PLAN: Plan = { kind: 'plan', steps: [], cost: 0, moot: [], branches: [] };

@@ -155,6 +155,8 @@ function judgeOutside(w: World, node: Node, claim: Claim): Verdict {
     }
     return { kind: 'reboot', why, todo: 'reboot: its next boot is seen from its beginning.' };
   }
+  // Beside a session that lives, it is some stranger's: a line in the log.
+  if (node.live) return { kind: 'wait', why, todo };
   return { kind: 'wait', why: claim.runs ? `${why}; it runs something, and is left alone` : why, todo, person: 'window' };
 }
 

@@ -22,6 +22,7 @@ import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import type { Timer } from './timers.ts';
 import { told } from './told.ts';
 import { begin, uplink } from './uplink.ts';
+import { noteWaits } from './waiting.ts';
 import { advance, wakeLimits } from './walk.ts';
 import { beat } from './window.ts';
 import { World } from './world.ts';
@@ -90,7 +91,9 @@ export class Engine {
     for (const node of w.dirty) {
       if (looked++ >= MOST_LOOKED_AT) break;
       w.dirty.delete(node);
-      if (w.nodes.get(node.id) === node) advance(w, node);
+      if (w.nodes.get(node.id) !== node) continue;
+      advance(w, node);
+      if (!w.isRoot) noteWaits(w, node);
     }
     flushAsks(w);
     flushRuns(w);

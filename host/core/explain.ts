@@ -1,6 +1,6 @@
 /** Why a node is not where it should be, in plain words, with what to do about it. */
 import type { Explanation, Gap, Reason, StepText } from './answers.ts';
-import { heldBack, hindrance, holdOf, limitOf } from './guard.ts';
+import { type Hindrance, heldBack, hindrance, holdOf, limitOf } from './guard.ts';
 import type { Node } from './node.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
@@ -8,7 +8,8 @@ import { reasonOf } from './reasons.ts';
 import type { Fact, Mark } from './record.ts';
 import { shellWord } from './shell.ts';
 import { goalOf, PHYS } from './situation.ts';
-import { pursue, restarted } from './walk.ts';
+import { isHosts, isOthers, pursue, restarted } from './walk.ts';
+import { windowLeft } from './window.ts';
 import { ago, blockerText, seconds, stepText } from './words.ts';
 import type { World } from './world.ts';
 
@@ -66,6 +67,7 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
   }
   // A freeze does not hide a hold, which outlives it.
   for (const held of [heldBack(w, node), holdOf(w, node)]) if (held) add(reasonOf(w, node, held));
+  for (const about of hostReasons(w, node)) add(reasonOf(w, node, about));
   const { unreachable, conflict } = node;
   const { stuck } = node.book;
   if (stuck && node.walk !== 'atGoal' && !reasons.some((reason) => reason.kind === 'stuck'))
@@ -84,12 +86,28 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
   return reasons;
 }
 
+/** Out of sync: where its own host is, whether it was refused, how long it may still come. */
+function hostReasons(w: World, node: Node): Hindrance[] {
+  const { refused, window, at, waits } = node.book;
+  const found: Hindrance[] = [];
+  if (waits && isOthers(w, node)) found.push({ kind: waits.kind, since: waits.since, text: waits.text });
+  if (refused) found.push({ kind: 'refusedClaim', since: refused.since, text: refused.text });
+  if (node.walk === 'atGoal' || node.live || at?.live) return found;
+  const left = windowLeft(w, node);
+  if (window && left !== undefined && window.claimed === undefined)
+    found.push({ kind: 'window', since: window.since, until: w.now + left, text: window.why });
+  return found;
+}
+
 /** Goals that cannot be reached, and values that no service knows how to reach. */
 function blockersOf(w: World, node: Node, blocked: Blocked | undefined): string[] {
+  if (isOthers(w, node)) return [];
   const texts = (blocked?.reasons ?? []).map((reason) => blockerText(w, reason, (path) => node.seen(path) ?? get(node.cfg, path)));
   for (const path of w.unledNow(node))
     texts.push(
-      `${path.slice(1)}: ${String(get(node.cfg, path))} is wanted, but no service that is running can lead there (is its plugin installed and started?)`,
+      isHosts(w, node)
+        ? `${path.slice(1)}: ${String(get(node.cfg, path))} is wanted, and its own host has not got it there yet (does the service run there?)`
+        : `${path.slice(1)}: ${String(get(node.cfg, path))} is wanted, but no service that is running can lead there (is its plugin installed and started?)`,
     );
   if (texts.length > 0)
     for (const [name, broken] of w.broken) texts.push(`service ${name} is ${broken.state}: ${broken.why ?? 'see kraken service logs'}`);

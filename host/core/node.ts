@@ -1,4 +1,4 @@
-import type { WalkState } from './answers.ts';
+import type { ReasonKind, WalkState } from './answers.ts';
 import type { Domain } from './brake.ts';
 import type { NodeClass } from './classes.ts';
 import type { Json, Path, Scalar } from './declaration.ts';
@@ -122,6 +122,8 @@ export interface Book {
   /** Requests that flow down once: the last `retry` and `admit`, numbered by the host that was asked. */
   retried?: { readonly id: number; readonly kind: 'retry' | 'disruptive' | 'on'; readonly by: string; readonly why?: string };
   admitted?: { readonly id: number; readonly by: string; readonly why?: string };
+  /** What a person must do for it, by the host that acts on it. */
+  waits?: { readonly kind: ReasonKind; readonly text: string; readonly since: Millis; readonly command?: string };
   /** Of this host's own node: the parent's last core/sync step that was followed. */
   synced?: { readonly parent: NodeId; readonly number: Json };
 }

@@ -8,11 +8,15 @@ import { CODES } from './failures.ts';
 import type { Node, Order } from './node.ts';
 import { end } from './outcome.ts';
 import type { NodeId } from './record.ts';
+import { atParent } from './self.ts';
 import { endTerminal } from './session.ts';
 import { BUSY, PHYS } from './situation.ts';
 import { forgive } from './walk.ts';
 import { settleWindows } from './window.ts';
 import type { World } from './world.ts';
+
+/** What may be said to a host that has a parent: all else would be overruled from there. */
+const LOCAL: ReadonlySet<Command['kind']> = new Set<Command['kind']>(['freeze', 'thaw', 'limits', 'retry']);
 
 type Operation = Extract<Event, { type: 'operate' }>;
 
@@ -27,6 +31,11 @@ export function operate(w: World, event: Operation): void {
       why: 'no node has this id',
       todo: 'kraken node list shows all.',
     });
+    return;
+  }
+  const elsewhere = LOCAL.has(command.kind) ? undefined : atParent(w, `${command.kind} is refused`);
+  if (elsewhere) {
+    w.refuse(request, elsewhere);
     return;
   }
   if (command.kind === 'power') {
@@ -94,6 +103,7 @@ function one(
       return;
     case 'retry':
       retry(w, node, command.disruptive, author);
+      askBelow(w, node, command.disruptive ? 'disruptive' : 'retry', author);
       return;
     case 'reboot':
       order(w, node, command.cycle ? 'cycle' : 'reboot', command.force, author);
@@ -150,6 +160,7 @@ function power(w: World, event: Operation, command: Extract<Command, { kind: 'po
   for (const node of nodesOf(w, command.nodes)) {
     if (command.to === 'on') w.book(node, 'foundOff', undefined);
     if (node.book.stuck) forgive(w, node);
+    if (command.to === 'on') askBelow(w, node, 'on', event.author);
     w.dirty.add(node);
   }
   const change = { set: { nodes: command.nodes, values: { [PHYS]: to } } };
@@ -160,6 +171,11 @@ function power(w: World, event: Operation, command: Extract<Command, { kind: 'po
     change,
     ...(command.force === undefined ? {} : { force: command.force }),
   });
+}
+
+/** Said once: it flows down to the host that acts on the node. */
+function askBelow(w: World, node: Node, kind: 'retry' | 'disruptive' | 'on', author: Author): void {
+  if (w.tree.hosts) w.book(node, 'retried', { id: ++w.revision, kind, by: author.user, ...(author.why ? { why: author.why } : {}) });
 }
 
 function changeLimits(w: World, command: Extract<Command, { kind: 'limits' }>): Json {

@@ -20,11 +20,12 @@ export function reasonOf(w: World, node: Node, hindrance: Hindrance): Reason {
 function words(w: World, node: Node, { kind, about, text, until, since }: Hindrance): Words {
   const name = shellWord(node.name || node.id);
   const left = until === undefined ? '' : until - w.now < 1000 ? 'less than 1 s' : seconds(until - w.now);
+  const frozen = w.frozen ?? w.tree.frozenAbove;
   switch (kind) {
     case 'frozen':
       return {
-        text: `the engine is frozen by ${w.frozen?.by} for ${ago(w, w.frozen?.since)}: ${w.frozen?.why}`,
-        todo: 'Thaw it when that is done.',
+        text: `the engine is frozen by ${frozen?.by} for ${ago(w, frozen?.since)}: ${frozen?.why}`,
+        todo: w.frozen ? 'Thaw it when that is done.' : 'Thaw it when that is done, at the host above that was frozen.',
         command: 'kraken engine thaw',
       };
     case 'held': {
@@ -59,6 +60,11 @@ function words(w: World, node: Node, { kind, about, text, until, since }: Hindra
       };
     case 'context':
       return contextWords(w, node, text);
+    case 'attached':
+    case 'deaf':
+    case 'refusedClaim':
+    case 'window':
+      return hostWords(w, kind, name, left, about, text);
     default:
       return protectionWords(w, node, kind, name, left, about, text);
   }
@@ -76,6 +82,45 @@ function contextWords(w: World, node: Node, text = 'another host does this'): Wo
     todo: 'Bring its parent into sync; it goes on by itself then.',
     command: `kraken node explain ${shellWord(parent.name)}`,
   };
+}
+
+/** Where the node's own host is, or is not let in. */
+function hostWords(
+  w: World,
+  kind: 'attached' | 'deaf' | 'refusedClaim' | 'window',
+  name: string,
+  left: string,
+  about: string | undefined,
+  text: string | undefined,
+): Words {
+  const host = about === undefined ? '' : w.nodes.get(about)?.name || about;
+  switch (kind) {
+    case 'attached':
+      return {
+        text: `${name} is attached to host ${host} now, which acts on it`,
+        todo: 'It goes on by itself, there.',
+        command: `kraken node explain ${name}`,
+      };
+    case 'deaf':
+      return {
+        text: `host ${host}, another parent of ${name}, is not connected: it may be the one that hears it, so it is not repaired`,
+        todo: `Bring ${host} back; or, knowing that the node is dead, do not wait.`,
+        command: `kraken node retry --disruptive ${name}`,
+      };
+    case 'refusedClaim':
+      return {
+        text: `its host asks to be let in, and is refused: ${text}`,
+        todo: 'See that it is this node which asks, then let it in.',
+        command: `kraken node admit ${name}`,
+      };
+    case 'window':
+      return {
+        text: `its window for a first claim is open for ${left} more${text ? ` (${text})` : ''}`,
+        todo: 'Its host has to ask within that time.',
+      };
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** What keeps a silent node from being disturbed. */

@@ -21,6 +21,7 @@ const BY_RECORD: Readonly<Record<string, readonly string[]>> = {
   order: ['@off'],
   refused: ['@refused'],
   tokenUsed: ['@used'],
+  waits: ['@waits'],
   synced: [RUN],
 };
 
@@ -51,6 +52,8 @@ export function reportOne(w: World, node: Node, member: string): Json | undefine
       return book.order?.off ? book.order.id : undefined;
     case '@refused':
       return book.refused && { ...book.refused };
+    case '@waits':
+      return book.waits && { ...book.waits };
     case '@used':
       return book.tokenUsed;
     default:

@@ -92,6 +92,9 @@ function takeWord(w: World, node: Node, host: Node, member: string, value: Json 
     case '@refused':
       w.book(node, 'refused', isObject(value) ? (value as unknown as NonNullable<Node['book']['refused']>) : undefined);
       return;
+    case '@waits':
+      w.book(node, 'waits', isObject(value) ? (value as unknown as NonNullable<Node['book']['waits']>) : undefined);
+      return;
     case '@used':
       if (typeof value !== 'string') return;
       w.book(node, 'tokenUsed', value);

@@ -1,4 +1,6 @@
 /** This host's own node: what a running host knows of itself. */
+import type { Refusal } from './effect.ts';
+import { CODES } from './failures.ts';
 import type { Node } from './node.ts';
 import type { World } from './world.ts';
 
@@ -18,4 +20,19 @@ export function hasOwnSwitch(w: World, own: Node): boolean {
     ([name, { declaration }]) =>
       name !== 'parent' && declaration.mutations.some(({ mutates }) => '/physState' in mutates) && w.serves(name, own),
   );
+}
+
+/** Why cfg and orders are not taken here: this host runs what its parent tells it. Undefined at the root. */
+export function atParent(w: World, what: string): Refusal | undefined {
+  if (w.isRoot) return undefined;
+  const own = w.nodes.get(w.self);
+  const { above, parent } = w.tree;
+  const root = above.at(-1) ?? parent;
+  return {
+    code: CODES.notPermitted,
+    what,
+    where: `this host, ${own?.name || w.self}`,
+    why: 'it has a parent, and runs what that tells it',
+    todo: root === undefined ? 'Say it at the root of the cluster.' : `Say it at the root of the cluster, the host of node ${root}.`,
+  };
 }

@@ -5,13 +5,13 @@ import type { Node } from './node.ts';
 import { foldNames } from './nodeset.ts';
 import type { NodeId } from './record.ts';
 import { shellWord } from './shell.ts';
-import { pursue } from './walk.ts';
+import { isOthers, pursue } from './walk.ts';
 import type { World } from './world.ts';
 
 const HOUR = 3_600_000;
 
 /** What a person must end, but of what `LASTING` names only what has lasted over an hour. */
-const LASTING: ReadonlySet<ReasonKind> = new Set<ReasonKind>(['busy', 'unreachableBmc', 'restarted']);
+const LASTING: ReadonlySet<ReasonKind> = new Set<ReasonKind>(['busy', 'unreachableBmc', 'restarted', 'deaf']);
 
 const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'frozen',
@@ -24,6 +24,7 @@ const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'login',
   'conflict',
   'refusedClaim',
+  'deaf',
   'service',
   'busy',
   'unreachableBmc',
@@ -42,6 +43,7 @@ const SHORT: Readonly<Partial<Record<ReasonKind, string>>> = {
   login: 'BMC login refused',
   conflict: 'the BMC says OFF while the node answers',
   refusedClaim: 'enrolment refused',
+  deaf: 'another of its hosts has not been connected for over an hour',
   service: 'a service that is needed is not running',
   busy: 'busy for over an hour',
   unreachableBmc: 'the BMC has been out of reach for over an hour',
@@ -85,8 +87,19 @@ function forAll(command: string, name: string, set: string): string {
   return at < 0 ? command : words.with(at, shellWord(set)).join(' ');
 }
 
-function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'command'> | undefined {
-  if (node.walk === 'atGoal' && !node.conflict && !node.unreachable) return undefined;
+/** At a host that has a parent: what a person must do for a node of its own is told upwards. */
+export function noteWaits(w: World, node: Node): void {
+  const waits = w.isChild(node) || node.id === w.self ? personReason(w, node) : undefined;
+  const known = node.book.waits;
+  if (waits?.kind === known?.kind) return;
+  w.book(node, 'waits', waits && { text: SHORT[waits.kind] ?? waits.kind, ...waits });
+}
+
+type PersonReason = Pick<Reason, 'kind' | 'since' | 'command'> & Partial<Pick<Reason, 'text'>>;
+
+function personReason(w: World, node: Node): PersonReason | undefined {
+  if (isOthers(w, node) && node.book.waits) return node.book.waits;
+  if (node.walk === 'atGoal' && !node.conflict && !node.unreachable && !node.book.refused) return undefined;
   const { plan, blocked } = pursue(w, node);
   const found = reasonsOf(w, node, plan).filter(
     (reason) =>
@@ -95,9 +108,11 @@ function personReason(w: World, node: Node): Pick<Reason, 'kind' | 'since' | 'co
       (!LASTING.has(reason.kind) || w.now - reason.since > HOUR),
   );
   // Why nobody can look says more than that nobody did.
-  const first = found.find(({ kind }) => kind !== 'restarted') ?? found[0];
+  const first = found.find(({ kind }) => kind === 'refusedClaim') ?? found.find(({ kind }) => kind !== 'restarted') ?? found[0];
   if (first) return first;
-  return blocked || node.walk === 'unreachable'
+  // What its own host waits for, where this one sees nothing.
+  if (node.live && node.id !== w.self && node.book.waits && node.book.waits.kind !== 'noWay') return node.book.waits;
+  return !isOthers(w, node) && (blocked || node.walk === 'unreachable')
     ? { kind: 'noWay', since: node.walkSince, command: `kraken node explain ${shellWord(node.name || node.id)}` }
     : undefined;
 }

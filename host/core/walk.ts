@@ -3,7 +3,7 @@
 import type { WalkState } from './answers.ts';
 import type { Mutation } from './declaration.ts';
 import { askPaths, launch } from './flights.ts';
-import { type Hindrance, hindrance, limitOf, performerOf } from './guard.ts';
+import { type Hindrance, hindrance, limitOf, performerOf, playerOf } from './guard.ts';
 import type { Flight, Node } from './node.ts';
 import { end, failed, interrupt, stick, succeeded } from './outcome.ts';
 import { noteOffSent } from './own-off.ts';
@@ -24,7 +24,8 @@ export function advance(w: World, node: Node): void {
   if (plan.kind === 'blocked' || plan.steps.length === 0) {
     for (const flight of interruptible(w, node)) interrupt(w, node, flight, 'it is not on the way any more');
     leaveQueue(w, node);
-    if (blocked || w.unledNow(node).length > 0) setWalk(w, node, 'unreachable');
+    if (blocked || w.unledNow(node).length > 0)
+      setWalk(w, node, isOthers(w, node) || (!blocked && isHosts(w, node)) ? 'waiting' : 'unreachable');
     else arrive(w, node);
     return;
   }
@@ -40,6 +41,16 @@ export function advance(w: World, node: Node): void {
     first ??= refused;
   }
   setWalk(w, node, walkOf(node, first));
+}
+
+/** Another host acts on it: what cannot be done here may be done there. */
+export function isOthers(w: World, node: Node): boolean {
+  return w.tree.hosts && node.id !== w.self && !w.isChild(node);
+}
+
+/** Its own host, which speaks with the core, may run services that this host knows nothing of. */
+export function isHosts(w: World, node: Node): boolean {
+  return w.tree.hosts && node.id !== w.self && playerOf(w, node)?.declaration.service === 'core';
 }
 
 /** The plan towards all goals; where some cannot be reached, towards the others, with why. */
@@ -197,6 +208,11 @@ function setWalk(w: World, node: Node, walk: WalkState): void {
 /** Nothing is left to do: what was granted for the way here ends. An order ends here too, once it was seen switched off. */
 function arrive(w: World, node: Node): void {
   const { order } = node.book;
+  if (order && w.tree.hosts && !w.isChild(node)) {
+    // Whoever acts on it says when it is done.
+    setWalk(w, node, 'waiting');
+    return;
+  }
   if (order && !order.off) {
     const pollers = w.graph.pollersOf(PHYS).filter((poller) => w.serves(poller.service, node));
     for (const poller of pollers) w.ask(poller.id, node);
@@ -207,6 +223,7 @@ function arrive(w: World, node: Node): void {
   if (order) {
     w.book(node, 'order', undefined);
     w.note(node, 'ordered', `${order.kind} is done`, 'core');
+    if (!w.isRoot) w.book(node, 'doneOrder', order.id);
   }
   setWalk(w, node, 'atGoal');
   const { book } = node;
