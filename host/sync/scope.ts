@@ -103,7 +103,7 @@ export class Scope {
     if (now.length > 0) this.#told.set(id, now);
     else this.#told.delete(id);
     if (depth >= DEEPEST || sameMembers(before, now)) return;
-    for (const other of this.#world.nodes.values()) if (other.id !== id && hangsOn(other.cfg, id)) this.#place(other.id, depth + 1);
+    for (const other of this.#world.tree.hanging(id)) if (other.id !== id) this.#place(other.id, depth + 1);
   }
 
   #tellAll(peer: Peer, id: NodeId): void {
@@ -139,11 +139,6 @@ const DEEPEST = 16;
 
 function isPlace(change: Change): boolean {
   return PLACES.some((path) => change.path === path || (path !== '' && change.path.startsWith(`${path}/`)));
-}
-
-function hangsOn(cfg: { readonly [member: string]: unknown }, host: NodeId): boolean {
-  const { parentId, parents } = cfg;
-  return parentId === host || (Array.isArray(parents) && parents.includes(host));
 }
 
 function sameMembers(a: readonly string[], b: readonly string[]): boolean {

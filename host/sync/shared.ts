@@ -32,5 +32,5 @@ export interface Parts {
   feel(to: Address): StreamId;
   hangUp(stream: StreamId): void;
   flush(peer: Peer, now: Millis): void;
-  later(at: Millis, run: () => void): void;
+  later(at: Millis, run: (now: Millis) => void): void;
 }

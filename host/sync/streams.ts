@@ -12,6 +12,7 @@ export interface StreamHooks {
   act(action: SyncAction): void;
   whose(stream: StreamId, bytes: Uint8Array, now: Millis, known: Peer | undefined): Whose;
   touch(peer: Peer): void;
+  later(at: Millis, run: (now: Millis) => void): void;
   children(): Children | undefined;
   uplink(): Uplink | undefined;
 }
@@ -26,6 +27,8 @@ interface Stream {
 
 /** So many frames of before our restart are answered before a connection is closed. */
 const UNPROVED_MOST = 3;
+/** How long a connection with nothing else may stay. */
+const TOLERATED = 5_000;
 
 export class Streams {
   readonly #streams = new Map<StreamId, Stream>();
@@ -77,9 +80,9 @@ export class Streams {
     const known = this.#streams.get(stream);
     if (!known) return;
     const whose = this.#hooks.whose(stream, bytes, now, known.peer);
+    if (whose === 'stale' && !known.peer && known.unproved++ === 0) return this.#tolerate(stream, now);
     if (whose === undefined || whose === 'stale') {
-      const isLast = whose === undefined || ++known.unproved >= UNPROVED_MOST;
-      if (!known.peer && isLast) this.hangUp(stream, now);
+      if (!known.peer && (whose === undefined || known.unproved > UNPROVED_MOST)) this.hangUp(stream, now);
       return;
     }
     known.peer = whose;
@@ -101,6 +104,14 @@ export class Streams {
     if (!owner?.has(peer)) return;
     if (wasTether) owner.streamEnded(peer, now);
     else if (!known.open) owner.dialFailed(peer, why, now);
+  }
+
+  /** Of a neighbour, but perhaps a recording: it may go on for a moment, in which the neighbour says something of now. */
+  #tolerate(stream: StreamId, now: Millis): void {
+    if (stream > 0) this.#hooks.act({ type: 'accept', stream });
+    this.#hooks.later(now + TOLERATED, (then) => {
+      if (this.#streams.get(stream)?.peer === undefined) this.hangUp(stream, then);
+    });
   }
 
   #attach(peer: Peer, stream: StreamId, now: Millis): void {

@@ -45,7 +45,7 @@ export class Sync {
   readonly #scope: Scope;
   #actions: SyncAction[] = [];
   readonly #streams: Streams;
-  #later: { readonly at: Millis; readonly run: () => void }[] = [];
+  #later: { readonly at: Millis; readonly run: (now: Millis) => void }[] = [];
   readonly #touched = new Set<Peer>();
   #now: Millis;
 
@@ -61,6 +61,7 @@ export class Sync {
       act: (action) => void this.#actions.push(action),
       whose: (stream, bytes, now, known) => this.#whose(bytes, { stream }, now, known),
       touch: (peer) => void this.#touch(peer),
+      later: (at, run) => void this.#later.push({ at, run }),
       children: () => this.children,
       uplink: () => this.uplink,
     });
@@ -186,7 +187,7 @@ export class Sync {
     this.#now = now;
     const due = this.#later.filter(({ at }) => at <= now);
     if (due.length > 0) this.#later = this.#later.filter(({ at }) => at > now);
-    for (const { run } of due) run();
+    for (const { run } of due) run(now);
     this.children?.tick(now);
     this.uplink?.tick(now);
     const parent = this.#touch(this.uplink?.peer);

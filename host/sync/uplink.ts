@@ -62,8 +62,15 @@ export class Uplink {
     } else this.#seek(now);
   }
 
-  get current(): Address | undefined {
-    return this.peer ? this.#saved?.address : undefined;
+  /** Of the parent, or where it is looked for. */
+  get name(): string {
+    return this.#saved?.admission.parentName ?? this.#parents.map(text).join(', ');
+  }
+
+  /** The parent, and the hosts above it; the nearest first. */
+  get above(): readonly NodeId[] {
+    const { admission } = this.#saved ?? {};
+    return admission ? [admission.parent, ...admission.above] : [];
   }
 
   #set(state: UplinkState, now: Millis, why?: string): void {

@@ -9,10 +9,9 @@ import type { ShownProof } from './enrol-lines.ts';
 import { EnrolServer, type EnrolServerOptions } from './enrol-server.ts';
 import type { HostKeys } from './host-keys.ts';
 import { Listener } from './listener.ts';
-import { type CloseReason, DEFAULT_STREAM_LIMITS, type StreamLimits, Streams } from './streams.ts';
+import { type CloseReason, type StreamLimits, Streams } from './streams.ts';
 import { Udp } from './udp.ts';
-
-export const SYNC_PORT = 31415;
+import { type RoomLimits, WaitingRoom } from './waiting-room.ts';
 
 /** What the edge performs; the others are the host's. */
 export type EdgeAction = Extract<SyncAction, { type: 'datagram' | 'frame' | 'dial' | 'hangUp' | 'accept' | 'enrol' }>;
@@ -44,17 +43,20 @@ export interface SyncEdgeOptions {
     readonly timeoutMs?: number;
   };
   readonly streams?: Partial<StreamLimits>;
+  readonly unproved?: Partial<RoomLimits>;
   /** Where dialled connections come from. */
   readonly localAddress?: string;
 }
 
 const ENROL_MS = 30_000;
+const DEFAULT_ROOM: RoomLimits = { unprovedMs: 5_000, unproved: 1_024, unprovedPerAddress: 64 };
 
 export class SyncEdge {
   readonly #options: SyncEdgeOptions;
   readonly #inputs: SyncInputs;
   readonly #udp: Udp;
   readonly #streams: Streams;
+  readonly #room: WaitingRoom;
   readonly #listener: Listener;
   /** Made when the first child knocks: a middle host has its certificate by its own enrolment. */
   #door: EnrolServer | undefined;
@@ -70,18 +72,16 @@ export class SyncEdge {
   constructor(options: SyncEdgeOptions, inputs: SyncInputs) {
     this.#options = options;
     this.#inputs = inputs;
-    const limits = { ...DEFAULT_STREAM_LIMITS, ...options.streams };
+    this.#room = new WaitingRoom({ ...DEFAULT_ROOM, ...options.unproved });
     this.#udp = new Udp((from, bytes) => this.#input(() => inputs.datagram(from, bytes)));
-    this.#streams = new Streams(limits, {
+    this.#streams = new Streams(options.streams ?? {}, this.#room, {
       opened: (stream, from, incoming) => this.#input(() => inputs.opened(stream, from, incoming)),
       frame: (stream, bytes) => this.#input(() => inputs.frame(stream, bytes)),
       closed: (stream, why) => this.#input(() => inputs.closed(stream, why)),
     });
     this.#listener = new Listener({
       addresses: options.listen,
-      silentMs: limits.unprovedMs,
-      silent: limits.unproved,
-      silentPerAddress: limits.unprovedPerAddress,
+      room: this.#room,
       tls: (socket) => this.#knocked(socket),
       tether: (socket, head) => this.#streams.take(socket, head),
     });
@@ -114,7 +114,7 @@ export class SyncEdge {
   get figures() {
     return {
       enrol: this.#door?.figures,
-      listener: { ...this.#listener.figures },
+      unproved: { ...this.#room.figures },
       streams: { ...this.#streams.figures, open: this.#streams.count },
       udp: { ...this.#udp.figures },
     };

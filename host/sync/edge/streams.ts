@@ -2,11 +2,12 @@
 import { connect, type Socket } from 'node:net';
 import type { Address, StreamId } from '../actions.ts';
 import { FrameReader, writeFrame } from './frames.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 
 export type CloseReason =
   /** Nobody listens there. */
   | 'refused'
-  /** It did not open in time, or who opened it did not prove himself in time. */
+  /** It did not open in time. */
   | 'timeout'
   /** The other end closed it. */
   | 'ended'
@@ -20,22 +21,14 @@ export interface StreamLimits {
   /** Largest frame, once proved; before that `unprovedFrame`, and only one. */
   readonly frame: number;
   readonly unprovedFrame: number;
-  /** How long a connection may be open that nobody has proved to be of. */
-  readonly unprovedMs: number;
-  /** Of those at once; the oldest makes room. */
-  readonly unproved: number;
-  readonly unprovedPerAddress: number;
   readonly dialMs: number;
   /** Bytes that may wait to be written. */
   readonly queue: number;
 }
 
-export const DEFAULT_STREAM_LIMITS: StreamLimits = {
+const DEFAULT_LIMITS: StreamLimits = {
   frame: 16_384 + 64,
   unprovedFrame: 200,
-  unprovedMs: 5_000,
-  unproved: 1_024,
-  unprovedPerAddress: 64,
   dialMs: 3_000,
   queue: 4 * 1024 * 1024,
 };
@@ -56,18 +49,21 @@ interface Stream {
   proved: boolean;
   /** Frames that came before it was proved. */
   early: number;
+  /** Of a dial that has not been answered. */
   timer: NodeJS.Timeout | undefined;
 }
 
 export class Streams {
-  readonly figures = { timeouts: 0, malformed: 0, full: 0, turnedAway: 0 };
+  readonly figures = { malformed: 0, full: 0 };
   readonly #limits: StreamLimits;
+  readonly #room: WaitingRoom;
   readonly #events: StreamEvents;
   readonly #streams = new Map<StreamId, Stream>();
   #next = 1;
 
-  constructor(limits: Partial<StreamLimits>, events: StreamEvents) {
-    this.#limits = { ...DEFAULT_STREAM_LIMITS, ...limits };
+  constructor(limits: Partial<StreamLimits>, room: WaitingRoom, events: StreamEvents) {
+    this.#room = room;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
     this.#events = events;
   }
 
@@ -75,10 +71,9 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /** A connection that came in, and what has been read of it. */
+  /** A connection that came in and is in the waiting room, and what has been read of it. */
   take(socket: Socket, head: Buffer): void {
     const stream = this.#add(this.#next++, socket, false);
-    stream.timer = setTimeout(() => this.#drop(stream, 'timeout'), this.#limits.unprovedMs);
     this.#events.opened(stream.id, addressOf(socket), true);
     this.#listen(stream);
     this.#read(stream, head);
@@ -100,7 +95,7 @@ export class Streams {
     const stream = this.#streams.get(id);
     if (!stream || stream.proved) return;
     stream.proved = true;
-    clearTimeout(stream.timer);
+    this.#room.leave(stream.socket);
     stream.socket.setKeepAlive(true, KEEPALIVE_MS);
     stream.socket.resume();
     // Not now: whoever accepts is in the middle of something.
@@ -162,7 +157,6 @@ export class Streams {
     this.#forget(stream);
     stream.socket.destroy();
     if (why === 'malformed' || why === 'full') this.figures[why]++;
-    if (why === 'timeout' && stream.id > 0) this.figures.timeouts++;
     this.#events.closed(stream.id, why);
   }
 

@@ -1,0 +1,286 @@
+/** The sync layer of a running host: the pure part between the loop and the sockets. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Effect } from './core/effect.ts';
+import type { Engine } from './core/engine.ts';
+import type { Claim } from './core/event.ts';
+import { CODES } from './core/failures.ts';
+import type { PeerStatus } from './core/peer-status.ts';
+import type { Millis, NodeId } from './core/record.ts';
+import { RefusalError } from './core/refusal.ts';
+import type { HostLog } from './log.ts';
+import type { Loop } from './loop.ts';
+import type { Store } from './store/store.ts';
+import type { Address, SyncAction, SyncEvent } from './sync/actions.ts';
+import { SyncEdge } from './sync/edge/edge.ts';
+import type { ClaimBeside, Decision } from './sync/edge/enrol-server.ts';
+import { bootId, HostKeys } from './sync/edge/host-keys.ts';
+import { sessionKeys } from './sync/edge/session-keys.ts';
+import type { SyncOptions } from './sync/options.ts';
+import { peekSid, Seal } from './sync/seal.ts';
+import { peerStatuses } from './sync/statuses.ts';
+import { Sync } from './sync/sync.ts';
+
+type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
+
+/** What must be known before there is an engine. */
+export interface SyncPlace {
+  readonly options: SyncOptions;
+  readonly keys: HostKeys;
+  readonly keysDir: string;
+  readonly isRoot: boolean;
+}
+
+/** Opens this host's keys; undefined where it has neither a parent nor a CA, and so no neighbours. */
+export function openPlace(options: SyncOptions | undefined, dataDir: string): SyncPlace | undefined {
+  const rootDir = join(dataDir, 'keys');
+  const isRoot = options === undefined || options.parents.length === 0;
+  if (!options || (isRoot && !existsSync(join(rootDir, 'ca.key')))) return undefined;
+  const keysDir = isRoot ? rootDir : options.runDir;
+  const keys = new HostKeys(keysDir, { boot: bootId(), outliveBoot: isRoot || options.keepsKeys });
+  return { options, keys, keysDir, isRoot };
+}
+
+/** What the sync layer is built around. */
+export interface SyncSurroundings {
+  readonly place: SyncPlace;
+  readonly engine: Engine;
+  readonly loop: () => Loop;
+  readonly store: Store;
+  readonly now: () => Millis;
+  readonly log: HostLog;
+}
+
+export class Syncing {
+  /** Where it listens; known when it is open. */
+  bound: readonly Address[] = [];
+  readonly #at: SyncSurroundings;
+  readonly #sync: Sync;
+  readonly #edge: SyncEdge;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #isSettling = false;
+  #stopped = false;
+
+  constructor(at: SyncSurroundings) {
+    this.#at = at;
+    const { options, keys } = at.place;
+    this.#sync = makeSync(at);
+    const { settle } = this;
+    this.#edge = new SyncEdge(
+      {
+        listen: options.listen,
+        keys,
+        children: { decide: (claim, beside) => this.#decide(claim, beside), issue: (node, key) => issue(at.place, node, key) },
+        ...(options.caPin === undefined
+          ? {}
+          : {
+              uplink: {
+                caPin: options.caPin,
+                wantsCertificate: options.listen.length > 0,
+                privileged: process.getuid?.() === 0,
+                ...(options.token ? { token: options.token } : {}),
+              },
+            }),
+      },
+      {
+        datagram: (from, bytes) => this.#sync.datagram(from, bytes, at.now()),
+        opened: (stream) => this.#sync.opened(stream, at.now()),
+        frame: (stream, bytes) => this.#sync.frame(stream, bytes, at.now()),
+        closed: (stream, why) => this.#sync.closed(stream, why, at.now()),
+        enrolled: (attempt, outcome) => this.#sync.enrolled(attempt, outcome, at.now()),
+        settled: settle,
+      },
+    );
+  }
+
+  /** Opens the sockets, then looks for the parent. Rejects with a RefusalError. */
+  async open(): Promise<void> {
+    const { place, loop, store } = this.#at;
+    if (place.isRoot && !place.keys.chain) await certifyRoot(place, this.#at.engine.world.self);
+    try {
+      this.bound = await this.#edge.open();
+    } catch (error) {
+      throw new RefusalError({
+        code: CODES.notReady,
+        what: 'this host cannot listen for its neighbours',
+        where: place.options.listen.map(({ host, port }) => `${host} port ${port}`).join(', '),
+        why: String((error as Error).message),
+        todo: 'Name other addresses with --listen, or end what uses the port.',
+      });
+    }
+    loop().onTurn((turn) => {
+      this.#sync.turn(turn);
+      this.#later();
+    });
+    store.onDurable((seq) => {
+      this.#sync.durable(seq);
+      this.#later();
+    });
+    this.#sync.start(this.#at.now());
+    this.settle();
+  }
+
+  run(effect: Of<'run'>): void {
+    this.#sync.run(effect, this.#at.now());
+    this.#later();
+  }
+
+  probe(effect: Of<'probe'>): void {
+    this.#sync.probe(effect, this.#at.now());
+    this.#later();
+  }
+
+  peers(): readonly PeerStatus[] {
+    return peerStatuses(this.#sync, this.#at.engine.world, this.#at.now());
+  }
+
+  /** What was dropped at the door, in all. */
+  get figures(): SyncEdge['figures'] & { readonly unknown: number } {
+    return { ...this.#edge.figures, unknown: this.#sync.figures.unknown };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#edge.close();
+  }
+
+  /** After what else happens in this turn of the event loop. */
+  #later(): void {
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    queueMicrotask(this.settle);
+  }
+
+  /** Does what the sync layer asks for, and sleeps until it wants to be woken. */
+  readonly settle = (): void => {
+    this.#isSettling = false;
+    if (this.#stopped) return;
+    const now = this.#at.now();
+    if (this.#sync.wake <= now) this.#sync.tick(now);
+    for (const action of this.#sync.take(now)) this.#do(action);
+    this.#sleep();
+  };
+
+  #do(action: SyncAction): void {
+    switch (action.type) {
+      case 'event':
+        return this.#tell(action.event);
+      case 'log':
+        return this.#at.log(action.level, action.message, action.node ? { node: action.node } : {});
+      case 'reboot':
+        return this.#at.log('error', `this machine must be started anew before its parent takes it: ${action.why}`);
+      default:
+        return this.#edge.perform(action);
+    }
+  }
+
+  #tell(event: SyncEvent): void {
+    if (event.type !== 'told' && event.type !== 'reported') {
+      this.#at.loop().push(event);
+      return;
+    }
+    const { peer, number, ...said } = event;
+    const done = (isTaken: boolean): void => {
+      this.#sync.taken(peer, number, isTaken, this.#at.now());
+      this.#later();
+    };
+    this.#at
+      .loop()
+      .ask((request) => ({ ...said, request }))
+      .then(
+        () => done(true),
+        (error: Error) => {
+          this.#at.log('error', `what ${peer} says was not taken: ${error.message}`, { node: peer });
+          done(false);
+        },
+      );
+  }
+
+  #sleep(): void {
+    const at = this.#sync.wake;
+    if (at === this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.settle();
+      },
+      Math.max(0, Math.ceil(at - this.#at.now())),
+    );
+  }
+
+  /** The core's judgement of a claim, and what an admitted host is given. */
+  async #decide(claim: Claim, { generation, listens }: ClaimBeside): Promise<Decision> {
+    const { loop, engine, now, place } = this.#at;
+    const { self, nodes } = engine.world;
+    let term: number;
+    try {
+      ({ term } = (await loop().ask((request) => ({ type: 'claim', request, claim }))) as { term: number });
+    } catch (error) {
+      if (!(error instanceof RefusalError)) throw error;
+      const { code, why, todo } = error.refusal;
+      if (todo.startsWith('reboot')) return { kind: 'reboot', why };
+      return { kind: code === CODES.notPermitted ? 'no' : 'wait', why };
+    }
+    const host = { generation, ...(listens > 0 ? { listens: { host: claim.address, port: listens } } : {}) };
+    const { sid, secret } = this.#sync.admitted(claim.node, term, host, now());
+    this.#later();
+    const { hello, dead } = place.options.settings;
+    const above = this.#sync.uplink?.above ?? [];
+    const parentName = nodes.get(self)?.name || self;
+    return {
+      kind: 'admitted',
+      admission: { parent: self, parentName, term, sid, secret, generation: place.keys.generation, above, hello, dead },
+    };
+  }
+}
+
+function makeSync({ place, engine, now }: SyncSurroundings): Sync {
+  const { options, keys } = place;
+  const { generation, boot, session } = keys;
+  return new Sync({
+    world: engine.world,
+    settings: options.settings,
+    generation,
+    now: now(),
+    random: Math.random,
+    seal: (session) => new Seal({ ...session, generation }),
+    peekSid,
+    keys: sessionKeys(keys.master),
+    parents: options.parents,
+    ...(session ? { saved: session } : {}),
+    boot,
+    runs: () => runsSomething(engine),
+  });
+}
+
+/** What a reboot would end: a service of this node that is not at rest. */
+function runsSomething({ world }: Engine): boolean {
+  const own = world.nodes.get(world.self);
+  for (const { declaration } of world.services.values()) {
+    for (const [path, rest] of Object.entries(declaration.quiet)) {
+      const seen = own?.seen(path);
+      if (seen !== undefined && seen !== rest) return true;
+    }
+  }
+  return false;
+}
+
+/** The root's own certificate, by the CA beside it. */
+async function certifyRoot({ keys, keysDir }: SyncPlace, self: NodeId): Promise<void> {
+  const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
+  const ca = openCa(keysDir);
+  if (ca) keys.keepChain([issueHostCertificate(ca, { id: self, publicKey: keys.publicKey }), ca.certificate]);
+}
+
+/** A certificate for a host that will have children; made where the CA is. */
+async function issue({ keysDir, isRoot }: SyncPlace, id: NodeId, publicKey: HostKeys['publicKey']): Promise<Buffer | undefined> {
+  if (!isRoot) return undefined;
+  const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
+  const ca = openCa(keysDir);
+  return ca && issueHostCertificate(ca, { id, publicKey });
+}
