@@ -14,6 +14,7 @@ import { createHostLog, type HostLog } from './log.ts';
 import { createPort } from './port.ts';
 import { type Running, startRunning } from './running.ts';
 import { restoreInto } from './store/backup.ts';
+import type { SyncOptions } from './sync/options.ts';
 
 export interface HostOptions {
   readonly dataDir: string;
@@ -23,6 +24,8 @@ export interface HostOptions {
   readonly config: HostConfig;
   /** This host's own node, where it is not known yet. */
   readonly id?: string;
+  /** Its neighbours: where it listens, its parents, the CA. */
+  readonly sync?: SyncOptions;
   /** Start although acknowledged changes are lost. */
   readonly acceptLoss?: boolean;
   /** Lines for the operator; absent = pino's JSON on stderr. */
@@ -48,6 +51,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     name: hostname().split('.')[0] || 'head',
     acceptLoss: options.acceptLoss ?? false,
     log,
+    ...(options.sync ? { sync: options.sync } : {}),
   };
   const start = (): Promise<Running> =>
     startRunning({ ...given, self: options.id ?? randomUUID(), seed: randomInt(2 ** 31), api: () => api });

@@ -19,6 +19,8 @@ import { Supervisor } from './modules/supervisor.ts';
 import { performers } from './performers.ts';
 import { followServices, startServices } from './services.ts';
 import { type OpenedStore, openStore, type Store } from './store/store.ts';
+import type { SyncOptions } from './sync/options.ts';
+import { openPlace, Syncing, type SyncPlace } from './syncing.ts';
 
 export interface RunningOptions {
   readonly dataDir: string;
@@ -28,6 +30,8 @@ export interface RunningOptions {
   readonly seed: number;
   readonly acceptLoss: boolean;
   readonly log: HostLog;
+  /** Its neighbours, where it is to have any. */
+  readonly sync?: SyncOptions;
   /** Answers what modules ask beyond their own calls. */
   api(): Api;
 }
@@ -40,6 +44,7 @@ export interface Running {
   readonly store: Store;
   readonly loop: Loop;
   readonly supervisor: Supervisor;
+  readonly syncing: Syncing | undefined;
   readonly schemas: Schemas;
   readonly now: () => Millis;
   startServices(): void;
@@ -51,7 +56,7 @@ export async function startRunning(options: RunningOptions): Promise<Running> {
   const specs = parseServices(options.config.services, createRegistry(), serviceDir(options.dataDir));
   const opened = await openStore(options.dataDir, { now: Date.now, log: options.log, acceptLoss: options.acceptLoss });
   try {
-    return await compose(options, opened, specs);
+    return await compose(options, opened, specs, openPlace(options.sync, options.dataDir));
   } catch (error) {
     await opened.store.close();
     throw error;
@@ -62,13 +67,21 @@ async function compose(
   options: RunningOptions,
   { store, engine: record, nodes, tail }: OpenedStore,
   specs: readonly ServiceSpec[],
+  place: SyncPlace | undefined,
 ): Promise<Running> {
   const { log } = options;
   const schemas = new Schemas();
   const turns = [...tail];
   const now = steadyClock(turns.at(-1)?.at ?? 0);
   const engine = new Engine(
-    { settings: options.config.settings, variables: schemas.variables(), self: options.self, seed: options.seed, now: now() },
+    {
+      settings: options.config.settings,
+      variables: schemas.variables(),
+      self: options.self,
+      seed: options.seed,
+      now: now(),
+      ...(place ? { hosts: true, root: place.isRoot, boot: place.keys.boot } : {}),
+    },
     { engine: record, nodes, tail: turns },
   );
   engine.world.seq = store.lastSeq;
@@ -90,23 +103,27 @@ async function compose(
     knows: (node) => engine.world.nodes.has(node),
     log: ({ level, service, message }) => log(level, message, { service }),
   });
-  loop = new Loop(engine, store, performers(supervisor, getLoop, log), now);
+  const syncing = place && new Syncing({ place, engine, loop: getLoop, store, now, log });
+  loop = new Loop(engine, store, performers(supervisor, syncing, getLoop, log), now);
   // No turn may run that cannot be stored; the modules are still to be stopped, and go on reporting meanwhile.
   store.onFailed((error) => getLoop().stop(error));
   const stopCheckpoints = checkpointing(loop, engine, store, turns, (message) => log('error', message));
   await makeSelf(loop, engine, options.name);
   followServices(loop, engine, supervisor, specs);
+  await syncing?.open();
   return {
     engine,
     questions: new Questions(engine.world),
     store,
     loop,
     supervisor,
+    syncing,
     schemas,
     now,
     startServices: () => startServices(engine, supervisor, specs),
     stop: async () => {
       await supervisor.stopAll('the host is stopping');
+      await syncing?.stop();
       getLoop().stop();
       await stopCheckpoints();
       await store.close();

@@ -1,4 +1,5 @@
 /** The sync layer of a running host: the pure part between the loop and the sockets. */
+import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Effect } from './core/effect.ts';
@@ -97,7 +98,7 @@ export class Syncing {
   /** Opens the sockets, then looks for the parent. Rejects with a RefusalError. */
   async open(): Promise<void> {
     const { place, loop, store } = this.#at;
-    if (place.isRoot && !place.keys.chain) await certifyRoot(place, this.#at.engine.world.self);
+    if (place.isRoot) await certifyRoot(place, this.#at.engine.world.self);
     try {
       this.bound = await this.#edge.open();
     } catch (error) {
@@ -110,6 +111,8 @@ export class Syncing {
       });
     }
     loop().onTurn((turn) => {
+      // A new root takes the identity that a file of nodes names for it.
+      if (place.isRoot && turn.engine && 'self' in turn.engine) void certifyRoot(place, this.#at.engine.world.self);
       this.#sync.turn(turn);
       this.#later();
     });
@@ -270,8 +273,10 @@ function runsSomething({ world }: Engine): boolean {
   return false;
 }
 
-/** The root's own certificate, by the CA beside it. */
+/** The root's own certificate, by the CA beside it, in the name that it has now. */
 async function certifyRoot({ keys, keysDir }: SyncPlace, self: NodeId): Promise<void> {
+  const [own] = keys.chain ?? [];
+  if (own && new X509Certificate(own).subject === `CN=${self}`) return;
   const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
   const ca = openCa(keysDir);
   if (ca) keys.keepChain([issueHostCertificate(ca, { id: self, publicKey: keys.publicKey }), ca.certificate]);

@@ -49,7 +49,8 @@ export function told(w: World, event: Told): void {
   if (all) dropOthers(w, parent, named);
   // Who set it asked for it; what the change leads to is known when all of it is here.
   for (const { node, before } of moved) if (w.nodes.has(node.id)) grant(w, node, before, planOf(w, node));
-  w.answer(request, { revision: w.revision }, false);
+  // On disk, and so told on to this host's own children, without waiting for the journal's lag.
+  w.answer(request, { revision: w.revision });
 }
 
 /** A node's document as the parent has it; one of which nothing is left is not this host's any more. Nothing is done to the machine. */

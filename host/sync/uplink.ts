@@ -79,7 +79,8 @@ export class Uplink {
     this.state = state;
     this.since = now;
     this.why = why;
-    if (is !== was || (is && state === 'connected')) this.#parts.event({ type: 'uplink', connected: is });
+    if (is !== was || (is && state === 'connected'))
+      this.#parts.event({ type: 'uplink', connected: is, ...(is ? { above: this.above } : {}) });
   }
 
   /** A session with this parent: the link that reports to it. */

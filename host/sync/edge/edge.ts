@@ -60,6 +60,8 @@ export class SyncEdge {
   readonly #listener: Listener;
   /** Made when the first child knocks: a middle host has its certificate by its own enrolment. */
   #door: EnrolServer | undefined;
+  /** What the door shows: another certificate (a root that was given its identity) is another door. */
+  #certified: readonly Buffer[] | undefined;
   /** Addresses of names, looked up when a parent is connected to. */
   readonly #names = new Map<string, string>();
   /** Dials that wait for an address. */
@@ -91,6 +93,11 @@ export class SyncEdge {
     const { keys, children } = this.#options;
     const { chain, key } = keys;
     const ca = chain?.[1];
+    if (this.#certified !== chain) {
+      this.#door?.close();
+      this.#door = undefined;
+      this.#certified = chain;
+    }
     if (children && chain && ca)
       this.#door ??= new EnrolServer({ ...children, caPin: pinOf(new X509Certificate(ca).publicKey), chain, key });
     if (this.#door) this.#door.take(socket);
