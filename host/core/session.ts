@@ -21,7 +21,8 @@ export function hear(w: World, node: Node, service: string, item: Observed): boo
   const { session, heard } = item;
   if (session && !session.live) {
     const run = node.facts.get(RUN);
-    if (node.book.boot === session.boot && (node.live || (run && isOfHost(node, run)))) endSession(w, node, 'silent');
+    if (node.book.boot === session.boot && (node.live || (run && isOfHost(node, run))))
+      endSession(w, node, session.left ? 'moved' : 'silent');
     return true;
   }
   if (!session && !heard) return true;

@@ -193,7 +193,8 @@ export class Children {
     if (known && key && !peer) this.#expect(node, key.term);
     if (!peer) return;
     if (!known) this.drop(peer, now, 'this node is not known here any more');
-    else if (key?.term !== peer.term) this.drop(peer, now, key ? 'it has enrolled anew' : 'its key was revoked');
+    else if (key?.term !== peer.term)
+      this.drop(peer, now, key ? 'it has enrolled anew' : 'its key is not good any more, or it is with another host');
   }
 
   /** A step of the core for the nodes' own hosts. Taken at once; done when their hosts say so. */

@@ -2,6 +2,8 @@
  * What is told over which link: the journaled changes of the world become offers of single members. Down waits until a
  * change is on disk; up goes at once. Whom a node is told to follows from its parents, and is looked at anew when those change.
  */
+
+import type { Node } from '../core/node.ts';
 import type { Change, NodeId, Turn } from '../core/record.ts';
 import { report, reportOne, upMembersOf, upMembersOfRecord } from '../core/report.ts';
 import { downMembersOf, downMembersOfRecord, holdersOf, tell, tellOne } from '../core/tell.ts';
@@ -28,14 +30,24 @@ export class Scope {
 
   /** A link begins: everything that its peer is told. */
   begin(peer: Peer): void {
-    for (const node of this.#world.nodes.values()) {
-      if (peer.peerIs === 'parent') this.#reportAll(peer, node.id);
-      else if (holdersOf(this.#world, node).includes(peer.id)) {
-        this.#tellAll(peer, node.id);
-        const told = this.#told.get(node.id) ?? [];
-        if (!told.includes(peer.id)) this.#told.set(node.id, [...told, peer.id]);
-      }
+    if (peer.peerIs === 'parent') {
+      for (const id of this.#world.nodes.keys()) this.#reportAll(peer, id);
+      return;
     }
+    for (const node of this.#below(peer.id)) {
+      if (!holdersOf(this.#world, node).includes(peer.id)) continue;
+      this.#tellAll(peer, node.id);
+      const told = this.#told.get(node.id) ?? [];
+      if (!told.includes(peer.id)) this.#told.set(node.id, [...told, peer.id]);
+    }
+  }
+
+  /** The host's own node, and all that hang on it or on one of those. */
+  #below(host: NodeId): ReadonlySet<Node> {
+    const own = this.#world.nodes.get(host);
+    const found = new Set(own ? [own] : []);
+    for (const node of found) for (const other of this.#world.tree.hanging(node.id)) if (other.id !== this.#world.self) found.add(other);
+    return found;
   }
 
   turn(turn: Turn): void {
