@@ -10,6 +10,8 @@ export function observeSelf(w: World): void {
   if (!own) return;
   own.live = true;
   if (own.seen('/physState') !== 'POWER_ON') w.setFact(own, '/physState', 'POWER_ON', 'core');
+  // A host that holds no lease is free, and only it can say so.
+  if (!w.isRoot && own.seen('/busy') === undefined) w.setFact(own, '/busy', 'FREE', 'core');
   const run = own.seen('/runState');
   if (w.isRoot ? run !== 'SYNC' : run === undefined) w.setFact(own, '/runState', w.isRoot ? 'SYNC' : 'INIT', 'core');
 }

@@ -10,8 +10,9 @@ export function begin(w: World, boot: string | undefined): void {
   const own = w.nodes.get(w.self);
   if (boot !== undefined && w.kept['boot'] !== boot) {
     if (own && w.kept['boot'] !== undefined) {
-      for (const [path, fact] of own.facts)
-        if (fact.via === undefined && path !== BUSY) w.setFact(own, path, undefined, 'core', { why: 'this host has booted anew' });
+      const why = 'this host has booted anew';
+      for (const [path, fact] of own.facts) if (fact.via === undefined && path !== BUSY) w.setFact(own, path, undefined, 'core', { why });
+      if (own.seen(BUSY) !== 'FREE') w.setFact(own, BUSY, 'FREE', 'core', { why });
       w.book(own, 'synced', undefined);
     }
     w.keep('boot', boot);

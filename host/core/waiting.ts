@@ -13,6 +13,9 @@ const HOUR = 3_600_000;
 /** What a person must end, but of what `LASTING` names only what has lasted over an hour. */
 const LASTING: ReadonlySet<ReasonKind> = new Set<ReasonKind>(['busy', 'unreachableBmc', 'restarted', 'deaf']);
 
+/** Some reasons come with time alone. */
+const LOOKED_AT_EVERY = 10 * 60_000;
+
 const PERSONS: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'frozen',
   'held',
@@ -89,6 +92,7 @@ function forAll(command: string, name: string, set: string): string {
 
 /** At a host that has a parent: what a person must do for a node of its own is told upwards. */
 export function noteWaits(w: World, node: Node): void {
+  if (node.walk !== 'atGoal') w.wake(node, w.now + LOOKED_AT_EVERY);
   const waits = w.isChild(node) || node.id === w.self ? personReason(w, node) : undefined;
   const known = node.book.waits;
   if (waits?.kind === known?.kind) return;

@@ -161,8 +161,9 @@ export class Children {
   }
 
   /** Its host goes by its own will, to another parent as a rule: no death. */
-  left(peer: Peer, _why: string, _now: Millis): void {
+  left(peer: Peer): void {
     this.#endDoubt(peer);
+    peer.gone = true;
     if (!peer.live) return;
     peer.live = false;
     peer.forgotten = true;

@@ -49,6 +49,8 @@ export class Peer {
   /** Heard in this session, and not given up since. */
   live = false;
   since: Millis;
+  /** It has said that it goes: whatever still comes of this session is late. */
+  gone = false;
   /** It was held for dead, and what it had said forgotten. */
   forgotten = false;
   /** It is being asked whether it lives: until when, and how often its connection was refused. */

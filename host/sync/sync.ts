@@ -239,6 +239,7 @@ export class Sync {
     const sid = this.#options.peekSid(bytes);
     const candidates = sid === undefined ? [] : this.#candidates(sid, now, known);
     for (const peer of candidates) {
+      if (peer.gone) continue;
       const received = peer.receive(bytes, 'udp' in back ? 'udp' : 'stream', now);
       if (received === 'none') continue;
       if (received === 'stale') {
@@ -275,6 +276,6 @@ export class Sync {
 
   #farewell(peer: Peer, why: string, now: Millis): void {
     if (peer.peerIs === 'parent' && peer === this.uplink?.peer) this.uplink.bye(why, now);
-    else if (peer.peerIs === 'child' && this.children?.peers.get(peer.id) === peer) this.children.left(peer, why, now);
+    else if (peer.peerIs === 'child' && this.children?.peers.get(peer.id) === peer) this.children.left(peer);
   }
 }

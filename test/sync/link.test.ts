@@ -81,7 +81,7 @@ test('an idle parent has no timers, and its child only that of the hello', () =>
   assert.equal(parent.wake, Number.POSITIVE_INFINITY);
   assert.equal(child.wake, 10_000);
   for (let i = 1; i < 200; i++) {
-    const now = child.wake;
+    const now: number = child.wake;
     assert.ok(Math.abs(now - i * 10_000) <= 1);
     child.tick(now);
     assert.deepEqual(hand(child, parent, now), ['udp hello asks']);
