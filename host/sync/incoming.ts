@@ -51,7 +51,7 @@ export class Incoming {
     if (this.had(update.run, update.number)) return { kind: 'had' };
     if (this.#given) return { kind: 'busy' };
     if (update.run > this.run) this.restart();
-    const isNext = update.number === this.have + 1 && !this.broken && update.snapshot === this.#within;
+    const isNext = this.have > 0 && update.number === this.have + 1 && !this.broken && update.snapshot === this.#within;
     if (!update.begins && !isNext) return { kind: 'gap' };
     this.run = update.run;
     if (update.begins) this.#kept = [];

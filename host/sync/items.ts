@@ -14,9 +14,8 @@ export class MalformedError extends Error {
 }
 
 const DEPTH_MOST = 64;
-/** The key that would reach the prototype, and the longest head a text can have. */
+/** The key that would reach the prototype. */
 const PROTO = '__proto__';
-const HEAD_MOST = 5;
 
 const cbor = new Encoder({ useRecords: false, variableMapSize: true, structuredClone: false });
 
@@ -34,7 +33,7 @@ export function flawOf(value: unknown, depth = 0): string | undefined {
     case 'number':
       return Number.isFinite(value) ? undefined : `the number ${value}`;
     case 'string':
-      return /\p{Surrogate}/u.test(value) ? 'a string with half a surrogate pair' : undefined;
+      return isWhole(value) ? undefined : 'a string with half a surrogate pair';
     case 'object':
       break;
     default:
@@ -50,11 +49,17 @@ export function flawOf(value: unknown, depth = 0): string | undefined {
   }
   const prototype = Object.getPrototypeOf(value) as unknown;
   if (prototype !== Object.prototype && prototype !== null) return 'an object that is not plain';
-  for (const [key, element] of Object.entries(value)) {
-    const flaw = key === '__proto__' ? 'a key __proto__' : (flawOf(key, depth) ?? flawOf(element, depth + 1));
+  for (const key of Object.keys(value)) {
+    const flaw = key === PROTO ? 'a key __proto__' : (flawOf(key, depth) ?? flawOf((value as Record<string, unknown>)[key], depth + 1));
     if (flaw) return flaw;
   }
   return undefined;
+}
+
+/** UTF-8 has no halves of surrogate pairs. Most text has no surrogates at all, which is seen sooner. */
+function isWhole(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xf800) === 0xd800) return !/\p{Surrogate}/u.test(text);
+  return true;
 }
 
 /** Throws `MalformedError`. */
@@ -126,9 +131,12 @@ function walkText(bytes: Buffer, at: number, length: number): number {
 
 /** Keys are text, and none of them reaches the prototype. */
 function walkKey(bytes: Buffer, at: number, depth: number): number {
-  if (byteAt(bytes, at) >> 5 !== 3) throw new MalformedError(`a key that is no text (byte ${at})`);
+  const first = byteAt(bytes, at);
+  if (first >> 5 !== 3) throw new MalformedError(`a key that is no text (byte ${at})`);
   const next = walk(bytes, at, depth + 1);
-  if (next - at <= PROTO.length + HEAD_MOST && cbor.decode(bytes.subarray(at, next)) === PROTO) throw new MalformedError('a key __proto__');
+  const info = first & 0x1f;
+  const start = at + 1 + (info < 24 ? 0 : 1 << (info - 24));
+  if (next - start === PROTO.length && bytes.toString('latin1', start, next) === PROTO) throw new MalformedError('a key __proto__');
   return next;
 }
 

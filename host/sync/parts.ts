@@ -5,7 +5,7 @@ import type { Part } from './messages.ts';
 const NOTHING = new Uint8Array(0);
 
 /** Parts of one update over UDP: as many as `PartsSeen` has room for, and a receiver's buffer takes in one burst. */
-export const PARTS_MOST = 16;
+const PARTS_MOST = 16;
 
 /** An update as it goes out over one path. */
 export class Cut {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { Json } from '../../host/core/declaration.ts';
-import { decode, encode, MalformedError } from '../../host/sync/codec.ts';
+import { decode, encode, encodeUpdate, MalformedError } from '../../host/sync/codec.ts';
+import { encodeItem, encodeNode } from '../../host/sync/items.ts';
 import { Link } from '../../host/sync/link.ts';
 import type { Message } from '../../host/sync/messages.ts';
 import { DEFAULT_SYNC, type SyncSettings } from '../../host/sync/settings.ts';
@@ -366,6 +367,112 @@ test('a digest that differs is mended at once by a snapshot', () => {
   hand(parent, child, 2_000);
   assert.ok(child.inSync && parent.inSync);
   assert.equal(child.figures.resyncs, 1);
+});
+
+/** A hello of the child's, as the parent knows its stream; `sent` must grow. */
+const helloOf = (sent: number, more: object): Uint8Array =>
+  encode({ ...HELLO, sent, run: 1, have: 1, head: 1, digest: 0, ...more } as Message & { kind: 'hello' });
+
+test('a snapshot is told again to whom asks: not while it is on its way, not twice in a second, but to whom forgot', () => {
+  const { parent } = met();
+  const ask = (sent: number, now: number, have: number): string[] => {
+    parent.receive(helloOf(sent, { resync: true, have }), 'udp', now);
+    return said(parent, now).filter((line) => line.includes('update'));
+  };
+  // Said before what was heard last: no news.
+  parent.receive(helloOf(50, {}), 'udp', 50);
+  assert.deepEqual(ask(40, 60, 1), []);
+  assert.deepEqual(ask(100, 100, 1), ['udp update 2 all: /a=1']);
+  assert.deepEqual(ask(5_000, 5_000, 1), []);
+  assert.deepEqual(ask(6_000, 6_000, 0), ['udp update 3 all: /a=1']);
+  assert.deepEqual(ask(6_100, 6_100, 0), []);
+  parent.receive(encode({ kind: 'ack', run: 1, have: 3, broken: false }), 'udp', 6_200);
+  assert.deepEqual(ask(6_300, 6_300, 3), []);
+  assert.deepEqual(ask(7_300, 7_300, 3), ['udp update 4 all: /a=1']);
+});
+
+test('nothing is told to whom takes nothing before the snapshot that it will ask for', () => {
+  const { parent } = met();
+  parent.offer('n', '/a', 2);
+  parent.drain(1);
+  parent.receive(encode({ kind: 'ack', run: 1, have: 2, broken: true }), 'udp', 2);
+  parent.offer('n', '/a', 3);
+  assert.deepEqual(said(parent, 3), []);
+  assert.equal(parent.wake, Number.POSITIVE_INFINITY);
+  assert.ok(!parent.inSync && !parent.figures.waitsForStream);
+  parent.receive(helloOf(2_000, { resync: true, have: 2 }), 'udp', 2_000);
+  assert.deepEqual(said(parent, 2_000), ['udp update 3 all: /a=3']);
+});
+
+test('once the mirror was right again, the next mistake is asked about as soon as the first', () => {
+  const { parent, child } = met();
+  for (let round = 1; round <= 4; round++) {
+    const now = round * 100_000;
+    child.receive(helloOf(now, { head: round, have: round }), 'udp', now);
+    child.tick(now);
+    assert.match(hand(child, parent, now).join(), /resync/);
+    hand(parent, child, now);
+    hand(child, parent, now);
+    assert.ok(child.wake > now + 5_000, 'nothing is asked any more');
+  }
+  assert.equal(child.figures.resyncs, 4);
+  assert.equal(child.figures.updatesIn, 5);
+});
+
+test('an update whose digest is wrong is taken, and a snapshot is asked for', () => {
+  const { child } = met();
+  const head = { run: 1, number: 2, snapshot: false, begins: false, more: false, digest: 5 };
+  const [update] = child.receive(encodeUpdate(head, [encodeNode('n'), encodeItem('/a', 2)]), 'udp', 10);
+  child.taken(update!.number, 10);
+  assert.deepEqual(said(child, 10), ['udp ack 2 broken']);
+  child.tick(child.wake);
+  assert.deepEqual(said(child, 10), ['udp hello asks resync']);
+});
+
+test('parts that were put together while another update was being taken come again', () => {
+  const { parent, child } = met();
+  parent.offer('n', '/a', 2);
+  const [given] = child.receive(parent.drain(1)[0]!.bytes, 'udp', 1);
+  parent.receive(encode({ kind: 'ack', run: 1, have: 2, broken: false }), 'udp', 1);
+  parent.offer('n', '/big', 'x'.repeat(5_000));
+  const parts = parent.drain(2);
+  const again = () => parts.flatMap(({ bytes }) => child.receive(bytes, 'udp', 3));
+  assert.deepEqual(again(), []);
+  child.taken(given!.number, 4);
+  assert.equal(again().length, 1);
+  assert.equal(again().length, 0);
+});
+
+test('when the stream breaks, what was on it goes over UDP at once, or with the next stream', () => {
+  const { parent } = met();
+  parent.streamOpened(0);
+  parent.offer('n', '/big', 'x'.repeat(20_000));
+  assert.deepEqual(said(parent, 1), ['stream part 2/0', 'stream part 2/1']);
+  parent.streamClosed(2);
+  assert.deepEqual([said(parent, 2), parent.wake], [[], Number.POSITIVE_INFINITY]);
+  assert.ok(parent.figures.waitsForStream);
+  parent.streamOpened(3);
+  assert.deepEqual(said(parent, 3), ['stream part 2/0', 'stream part 2/1']);
+  parent.receive(encode({ kind: 'ack', run: 1, have: 2, broken: false }), 'stream', 4);
+  parent.offer('n', '/a', 2);
+  parent.drain(5);
+  for (let i = 0; i < 3; i++) parent.tick(parent.wake);
+  assert.deepEqual(said(parent, 1_000), ['udp update 3: /a=2', 'udp update 3: /a=2', 'stream update 3: /a=2']);
+  parent.streamClosed(1_001);
+  assert.deepEqual(said(parent, 1_001), ['udp update 3: /a=2']);
+});
+
+test('a hello that answers what was said before datagrams failed does not show that they work', () => {
+  const { parent } = met();
+  parent.streamOpened(0);
+  parent.offer('n', '/a', 2);
+  parent.drain(100);
+  for (let i = 0; i < 3; i++) parent.tick(parent.wake);
+  assert.ok(!parent.figures.udpWorks);
+  parent.receive(helloOf(5_000, { echo: 50, kept: 4_900 }), 'udp', 5_000);
+  assert.ok(!parent.figures.udpWorks);
+  parent.receive(helloOf(6_000, { echo: 5_500, kept: 480 }), 'udp', 6_000);
+  assert.ok(parent.figures.udpWorks);
 });
 
 test('where datagrams do not get through, everything goes over the stream, and back when they do', () => {
