@@ -408,7 +408,7 @@ test('once the mirror was right again, the next mistake is asked about as soon a
   const { parent, child } = met();
   for (let round = 1; round <= 4; round++) {
     const now = round * 100_000;
-    child.receive(helloOf(now, { head: round, have: round }), 'udp', now);
+    child.receive(helloOf(now, { head: round }), 'udp', now);
     child.tick(now);
     assert.match(hand(child, parent, now).join(), /resync/);
     hand(parent, child, now);
