@@ -4,6 +4,8 @@ import type { Json } from './core/declaration.ts';
 import { toOriginal } from './documents/original.ts';
 import { idOfName, parseNode, parsePatch } from './documents/parse.ts';
 import type { Running } from './running.ts';
+import { makeToken } from './sync/edge/token.ts';
+import { syncStatus } from './sync-status.ts';
 
 export function createPort(running: () => Running, owner: Pick<HostPort, 'restore' | 'stop'>): HostPort {
   const stored = (id: string): { readonly [member: string]: Json } | undefined => running().engine.world.nodes.get(id)?.cfg;
@@ -22,6 +24,12 @@ export function createPort(running: () => Running, owner: Pick<HostPort, 'restor
       restart: (service) => running().supervisor.restart(service, 'an operator restarted it'),
       logs: (service, lines, follow) => running().supervisor.logs(service, lines, follow),
     },
+    peers: () => running().syncing?.peers() ?? [],
+    sync: () => {
+      const { syncing } = running();
+      return syncing && syncStatus(syncing);
+    },
+    makeToken,
     parseNode: (doc, where) => parseNode(running().schemas, doc, where, stored),
     parsePatch: (doc, where) => parsePatch(running().schemas, doc, where),
     checkDocument: (doc, where, id) => running().schemas.check(doc, where, id === undefined ? undefined : stored(id)),

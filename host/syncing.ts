@@ -72,7 +72,7 @@ export class Syncing {
       {
         listen: options.listen,
         keys,
-        children: { decide: (claim, beside) => this.#decide(claim, beside), issue: (node, key) => issue(at.place, node, key) },
+        children: { decide: (claim, beside) => this.#decide(claim, beside), issue: (node, key) => issue(at, node, key) },
         ...(options.caPin === undefined
           ? {}
           : {
@@ -114,6 +114,7 @@ export class Syncing {
       // A new root takes the identity that a file of nodes names for it.
       if (place.isRoot && turn.engine && 'self' in turn.engine) void certifyRoot(place, this.#at.engine.world.self);
       this.#sync.turn(turn);
+      if (this.#lacksCertificate()) this.#sync.uplink?.renew(this.#at.now());
       this.#later();
     });
     store.onDurable((seq) => {
@@ -122,6 +123,13 @@ export class Syncing {
     });
     this.#sync.start(this.#at.now());
     this.settle();
+  }
+
+  /** Nodes hang on this host, and it cannot show them who it is. */
+  #lacksCertificate(): boolean {
+    const { place, engine } = this.#at;
+    const { self, tree } = engine.world;
+    return !place.isRoot && !place.keys.chain && tree.hanging(self).size > 0;
   }
 
   run(effect: Of<'run'>): void {
@@ -136,6 +144,10 @@ export class Syncing {
 
   peers(): readonly PeerStatus[] {
     return peerStatuses(this.#sync, this.#at.engine.world, this.#at.now());
+  }
+
+  get place(): SyncPlace {
+    return this.#at.place;
   }
 
   /** What was dropped at the door, in all. */
@@ -282,10 +294,10 @@ async function certifyRoot({ keys, keysDir }: SyncPlace, self: NodeId): Promise<
   if (ca) keys.keepChain([issueHostCertificate(ca, { id: self, publicKey: keys.publicKey }), ca.certificate]);
 }
 
-/** A certificate for a host that will have children; made where the CA is. */
-async function issue({ keysDir, isRoot }: SyncPlace, id: NodeId, publicKey: HostKeys['publicKey']): Promise<Buffer | undefined> {
-  if (!isRoot) return undefined;
+/** A certificate for a host that has children; made where the CA is. */
+async function issue({ place, engine }: SyncSurroundings, id: NodeId, publicKey: HostKeys['publicKey']): Promise<Buffer | undefined> {
+  if (!place.isRoot || engine.world.tree.hanging(id).size === 0) return undefined;
   const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
-  const ca = openCa(keysDir);
+  const ca = openCa(place.keysDir);
   return ca && issueHostCertificate(ca, { id, publicKey });
 }

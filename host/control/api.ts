@@ -5,6 +5,7 @@ import * as engine from './engine.ts';
 import { Events } from './events.ts';
 import { Feeds } from './feeds.ts';
 import * as nodes from './nodes.ts';
+import * as peers from './peers.ts';
 import type { HostPort } from './port.ts';
 import * as services from './services.ts';
 import { type ApiSession, need, type Params, refusal } from './session.ts';
@@ -81,7 +82,7 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['node/plan', (params) => nodes.plan(port, params)],
     ['node/history', (params) => nodes.history(port, params)],
     ['node/waiting', (params) => nodes.waiting(port, params)],
-    ...['hold', 'release', 'busy', 'retry', 'power', 'reboot', 'cancel'].map(command),
+    ...['hold', 'release', 'busy', 'retry', 'power', 'reboot', 'cancel', 'admit', 'revoke'].map(command),
     ['engine/freeze', (params, session) => engine.operate(port, params, session, { kind: 'freeze', why: String(params['why']) })],
     ['engine/thaw', (params, session) => engine.operate(port, params, session, { kind: 'thaw' })],
     ['engine/status', () => engine.status(port)],
@@ -89,6 +90,10 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['engine/stop', (params, session) => engine.stop(port, params, session)],
     ['engine/backup', (params) => engine.backup(port, params)],
     ['engine/restore', (params) => engine.restore(port, params)],
+    ['token/create', (params, session) => peers.createTokens(port, params, session)],
+    ['token/list', () => peers.listTokens(port)],
+    ['token/revoke', (params, session) => peers.revokeTokens(port, params, session)],
+    ['peer/list', () => peers.list(port)],
     ['graph/get', (params) => engine.graph(port, params)],
     ['service/list', () => services.list(port)],
     ['service/start', (params, session) => services.act(port, 'start', params, session)],

@@ -14,7 +14,8 @@ export function operate(port: HostPort, params: Params, session: ApiSession, com
 export function status(port: HostPort): Json {
   const services = port.services.list();
   const known = port.engine.status(port.now());
-  return { ...known, services: [...services, ...known.services.filter(({ service }) => service === 'core')] } as unknown as Json;
+  const sync = port.sync();
+  return { ...known, ...(sync ? { sync } : {}), services: [...services, ...known.services.filter(({ service }) => service === 'core')] } as unknown as Json;
 }
 
 export async function limits(port: HostPort, params: Params, session: ApiSession): Promise<Json> {

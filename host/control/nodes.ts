@@ -2,6 +2,7 @@
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json, Path } from '../core/declaration.ts';
 import type { CfgChange, Command } from '../core/event.ts';
+import type { PeerStatus } from '../core/peer-status.ts';
 import { isObject, mergePatch } from '../core/pointer.ts';
 import type { Change, Millis, NodeId, Revision } from '../core/record.ts';
 import { showChange } from './changes.ts';
@@ -106,7 +107,15 @@ export function explain(port: HostPort, params: Params): Json {
     );
   }
   const now = port.now();
-  return { nodes: ids.map((id) => port.engine.explain(id, now)) } as unknown as Json;
+  const peers = new Map(port.peers().map((peer) => [peer.id, peer]));
+  return { nodes: ids.map((id) => ({ ...port.engine.explain(id, now), ...outOfSync(port, peers.get(id)) })) } as unknown as Json;
+}
+
+/** Its own host as a neighbour, where that is not as it should be. */
+function outOfSync(port: HostPort, peer: PeerStatus | undefined): { readonly peer?: PeerStatus } {
+  if (!peer) return {};
+  const isFine = peer.state === 'connected' && peer.behind === 0;
+  return isFine && (peer.role === 'parent' || port.engine.node(peer.id)?.facts.get('/runState')?.value === 'SYNC') ? {} : { peer };
 }
 
 /** Whole documents, values for a set, an order, or nothing: what is going to happen anyway. */
@@ -191,6 +200,10 @@ function commandOf(word: string, nodes: readonly NodeId[], params: Params): Comm
       return { kind: 'reboot', nodes, cycle: params['cycle'] === true, ...force };
     case 'cancel':
       return { kind: 'cancel', nodes };
+    case 'admit':
+      return { kind: 'admit', nodes, ...(typeof params['why'] === 'string' ? { why: params['why'] } : {}) };
+    case 'revoke':
+      return { kind: 'revoke', nodes, why: String(params['why']) };
     default:
       throw new Error(`node/${word} is no command`);
   }

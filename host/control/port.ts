@@ -2,6 +2,7 @@
 import type { HistoryPage, ServiceStatus } from '../core/answers.ts';
 import type { Json } from '../core/declaration.ts';
 import type { Event, RequestId } from '../core/event.ts';
+import type { PeerStatus, SyncStatus } from '../core/peer-status.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Millis, NodeId, Revision, Turn } from '../core/record.ts';
 
@@ -17,6 +18,12 @@ export interface HostPort {
     options: { readonly limit: number; readonly before?: Revision; readonly since?: Millis },
   ): Promise<HistoryPage>;
   readonly services: ServicesPort;
+  /** The neighbours of this host: its parent, its children. */
+  peers(): readonly PeerStatus[];
+  /** This host among them; undefined: it has neither a CA nor a parent. */
+  sync(): SyncStatus | undefined;
+  /** A secret that nobody can guess, as a person is told it, and the hash that the engine keeps. */
+  makeToken(): { readonly token: string; readonly hash: string };
   /** Checks a document against the schemas in force; throws RefusalError naming node, path and reason. */
   parseNode(doc: unknown, where: string): { readonly id: NodeId; readonly doc: { readonly [member: string]: Json } };
   /** A JSON Merge Patch with ids and spelling put right; what it leads to is checked by `checkDocument`. */

@@ -5,11 +5,11 @@ import type { Node } from './node.ts';
 import { openWindow } from './window.ts';
 import type { World } from './world.ts';
 
-type Admission = Extract<Command, { kind: 'admit' | 'revoke' | 'token' }>;
+type Admission = Extract<Command, { kind: 'admit' | 'revoke' | 'token' | 'noToken' }>;
 
 export function admission(w: World, node: Node, command: Admission, author: Author): void {
   const why = 'why' in command ? command.why : undefined;
-  w.note(node, command.kind, true, author.user, why);
+  w.note(node, command.kind === 'noToken' ? 'token withdrawn' : command.kind, true, author.user, why);
   switch (command.kind) {
     case 'admit':
       w.book(node, 'admitted', { id: w.revision, by: author.user, ...(why ? { why } : {}) });
@@ -20,6 +20,9 @@ export function admission(w: World, node: Node, command: Admission, author: Auth
       return;
     case 'token':
       w.book(node, 'token', { hash: command.hash, until: command.until });
+      return;
+    case 'noToken':
+      w.book(node, 'token', undefined);
       return;
     default:
       command satisfies never;

@@ -1,5 +1,6 @@
 /** What people ask the engine, and the shape of what it answers. Every `text` and `todo` is a whole, plain sentence. */
 import type { Json, Path, Scalar } from './declaration.ts';
+import type { PeerStatus, SyncStatus } from './peer-status.ts';
 import type { Change, Millis, NodeId, Revision } from './record.ts';
 
 /** Why something does not go on, each with the one command that ends it. */
@@ -83,6 +84,8 @@ export interface Explanation {
   readonly blockers: readonly string[];
   readonly failures: readonly { readonly at: Millis; readonly mutation: string; readonly text: string }[];
   readonly order?: { readonly id: string; readonly kind: string; readonly by: string; readonly why?: string; readonly since: Millis };
+  /** Its own host, where that is a neighbour of this one and not in sync; the core leaves it to who knows the neighbours. */
+  readonly peer?: PeerStatus;
   readonly todo: readonly string[];
 }
 
@@ -127,6 +130,8 @@ export interface EngineStatus {
   readonly inFlight: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly services: readonly ServiceStatus[];
+  /** Absent where it has neither a CA nor a parent. */
+  readonly sync?: SyncStatus;
 }
 
 export interface ServiceStatus {

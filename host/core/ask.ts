@@ -88,6 +88,12 @@ export class Questions implements Queries {
     return this.#w.limits.limits;
   }
 
+  tokens(now: Millis): ReturnType<Queries['tokens']> {
+    return [...this.#w.nodes.values()].flatMap(({ id, name, book: { token } }) =>
+      token && token.until > now ? [{ node: id, name, until: token.until }] : [],
+    );
+  }
+
   /** Ages and deadlines are told by the time of asking. */
   #at(now: Millis): World {
     this.#w.now = Math.max(this.#w.now, now);

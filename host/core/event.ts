@@ -75,6 +75,8 @@ export type Command =
   | { readonly kind: 'revoke'; readonly nodes: readonly NodeId[]; readonly why: string }
   /** A token for these nodes (one, as a rule): good once for each, until then. Only its hash is kept. */
   | { readonly kind: 'token'; readonly nodes: readonly NodeId[]; readonly hash: string; readonly until: Millis }
+  /** The tokens that were made for these nodes are not good any more. */
+  | { readonly kind: 'noToken'; readonly nodes: readonly NodeId[] }
   | { readonly kind: 'limits'; readonly set: readonly Limit[]; readonly remove: readonly string[] };
 
 /** How a host shows that it may speak for its node: what the edge has verified, nothing that it has not. */

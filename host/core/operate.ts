@@ -116,6 +116,7 @@ function one(
     case 'admit':
     case 'revoke':
     case 'token':
+    case 'noToken':
       return admission(w, node, command, author);
     default:
       command satisfies never;

@@ -1,4 +1,4 @@
-/** A neighbouring host, as people and programs are shown it. */
+/** A neighbouring host, and this one among its neighbours, as people and programs are shown them. */
 import type { Millis, NodeId } from './record.ts';
 
 export interface PeerStatus {
@@ -27,4 +27,15 @@ export interface PeerStatus {
   readonly term?: number;
   /** Why it is not connected. */
   readonly why?: string;
+}
+
+/** This host in the tree of hosts. */
+export interface SyncStatus {
+  readonly role: 'root' | 'child';
+  /** The pin of the cluster's CA: `sha256:…`. */
+  readonly ca?: string;
+  /** Where it listens for children and probes: `10.0.0.1:31415`. */
+  readonly listen: readonly string[];
+  /** What was dropped at the door and of neighbours, by what it was, since the start. */
+  readonly dropped: Readonly<Record<string, number>>;
 }

@@ -38,4 +38,6 @@ export interface Queries {
   status(now: Millis): EngineStatus;
   graph(id?: NodeId): GraphView;
   limits(): readonly Limit[];
+  /** Tokens that were made and not used yet; those that have expired are left out. */
+  tokens(now: Millis): readonly { readonly node: NodeId; readonly name: string; readonly until: Millis }[];
 }

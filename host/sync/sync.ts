@@ -10,10 +10,11 @@ import { type ChildHost, Children, type SessionKeys } from './children.ts';
 import type { Update } from './messages.ts';
 import type { Peer } from './peer.ts';
 import { Scope } from './scope.ts';
+import type { SavedUplink } from './search.ts';
 import type { SyncSettings } from './settings.ts';
 import type { Parts, SealFactory } from './shared.ts';
 import { Streams, type Whose } from './streams.ts';
-import { type SavedUplink, Uplink } from './uplink.ts';
+import { Uplink } from './uplink.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 

@@ -3,22 +3,19 @@
  * and goes back to a better one that has been there for a while. Meanwhile the node runs on with its last cfg.
  */
 import type { Millis, NodeId } from '../core/record.ts';
-import type { Address, Admission, EnrolOutcome } from './actions.ts';
+import type { Address, EnrolOutcome } from './actions.ts';
 import { sameAddress, text } from './addresses.ts';
 import { Feeler } from './feeler.ts';
 import { Peer } from './peer.ts';
+import { type SavedUplink, Search } from './search.ts';
 import type { Parts } from './shared.ts';
-
-/** What outlives this process, but not the boot: the admission, and by which of the parents. */
-export interface SavedUplink {
-  readonly address: Address;
-  readonly admission: Admission;
-}
 
 export type UplinkState = 'enrolling' | 'connected' | 'doubtful' | 'waiting';
 
 /** The longest pause before a tether is tried again, where datagrams get through. */
 const TETHER_MOST = 10_000;
+/** What is given at the door only is not asked for again before. */
+const RENEW = 10 * 60_000;
 
 export class Uplink {
   peer: Peer | undefined;
@@ -27,28 +24,20 @@ export class Uplink {
   /** Why it is not connected, for people. */
   why: string | undefined;
   readonly #parts: Parts;
-  readonly #parents: readonly Address[];
-  /** Ids by address, learnt at the door. */
-  readonly #ids = new Map<string, NodeId>();
+  readonly #search: Search;
   #saved: SavedUplink | undefined;
-  #attempt = 0;
-  /** Questions at doors that are not answered yet. */
-  readonly #asked = new Map<number, Address>();
   #dialing = false;
+  #renewAt: Millis = 0;
+  /** Connections that were refused, or hung up without a word, in this doubt. */
   #tries = 0;
-  /** Who is asked in this round, the next first. */
-  #round: Address[] = [];
-  #retryAt: Millis = Number.POSITIVE_INFINITY;
-  #pause: Millis;
   #doubtUntil: Millis = 0;
   readonly #feeler: Feeler;
 
   constructor(parts: Parts, parents: readonly Address[], saved: SavedUplink | undefined, now: Millis) {
     this.#parts = parts;
-    this.#parents = parents;
+    this.#search = new Search(parts, parents);
     this.#saved = saved;
     this.since = now;
-    this.#pause = parts.settings.retryFirst;
     this.#feeler = new Feeler((to) => parts.feel(to), parts.settings.steady);
   }
 
@@ -56,7 +45,7 @@ export class Uplink {
   start(now: Millis): void {
     this.#parts.event({ type: 'uplink', connected: false });
     const saved = this.#saved;
-    if (saved && this.#parents.some((address) => sameAddress(address, saved.address))) {
+    if (saved && this.#search.parents.some((address) => sameAddress(address, saved.address))) {
       this.#begin(saved, now);
       this.#doubt(now, 'this host was started anew');
     } else this.#seek(now);
@@ -64,7 +53,7 @@ export class Uplink {
 
   /** Of the parent, or where it is looked for. */
   get name(): string {
-    return this.#saved?.admission.parentName ?? this.#parents.map(text).join(', ');
+    return this.#saved?.admission.parentName ?? this.#search.parents.map(text).join(', ');
   }
 
   /** The parent, and the hosts above it; the nearest first. */
@@ -94,24 +83,30 @@ export class Uplink {
     this.peer = new Peer({ id: parent, term, sid, boot, seal, peerIs: 'parent', settings, generation, now, random });
     this.peer.udp = address;
     this.#saved = saved;
-    this.#ids.set(text(address), parent);
+    this.#search.knows(saved);
     this.#parts.scope.begin(this.peer);
   }
 
   /** The answer from the door. */
   enrolled(attempt: number, outcome: EnrolOutcome, now: Millis): void {
-    const address = this.#asked.get(attempt);
-    this.#asked.delete(attempt);
-    if (!address) return;
-    // Even where it is not waited for any more: the session before it has ended there.
-    const isNewer = outcome.kind === 'admitted' && outcome.admission.term > (this.#saved?.admission.term ?? 0);
-    if (outcome.kind === 'admitted' && isNewer) return this.#admitted({ address, admission: outcome.admission }, now);
-    if (attempt !== this.#attempt || this.#round.shift() === undefined || outcome.kind === 'admitted') return;
-    this.why = `${text(address)}: ${outcome.why}`;
-    if (outcome.kind === 'reboot') this.#parts.act({ type: 'reboot', why: outcome.why });
-    const level = outcome.kind === 'untrusted' || outcome.kind === 'no' ? 'error' : 'warn';
-    this.#parts.act({ type: 'log', level, message: `the parent ${text(address)} does not take this host: ${outcome.why}` });
-    this.#next(now);
+    const goesOn = this.state !== 'connected';
+    const saved = this.#search.answered(attempt, outcome, goesOn, now);
+    if (saved) this.#admitted(saved, now);
+    else if (goesOn) this.#waits(now);
+  }
+
+  /** Between two rounds, or in one. */
+  #waits(now: Millis): void {
+    if (this.state === 'doubtful') return;
+    this.#set(this.#search.retryAt === Number.POSITIVE_INFINITY ? 'enrolling' : 'waiting', now, this.#search.why);
+  }
+
+  /** Asks the parent for what it gives at the door only: a certificate, for children that this host has now. */
+  renew(now: Millis): void {
+    const address = this.#saved?.address;
+    if (this.state !== 'connected' || !address || now < this.#renewAt) return;
+    this.#renewAt = now + RENEW;
+    this.#search.ask(address);
   }
 
   #admitted(saved: SavedUplink, now: Millis): void {
@@ -119,9 +114,14 @@ export class Uplink {
     const { above, parent, parentName } = saved.admission;
     const loop = [parent, ...above].find((id) => id === world.self || (world.nodes.has(id) && id !== world.self));
     if (loop !== undefined) {
-      this.why = `${text(saved.address)}: it is a loop: ${parentName} is below this host already`;
-      this.#parts.act({ type: 'log', level: 'error', message: `${this.why}; check the parents of both hosts` });
-      return this.#next(now);
+      this.#search.fails(
+        saved.address,
+        'error',
+        `it is a loop: ${parentName} is below this host already; correct the parents of both`,
+        now,
+      );
+      this.#search.skip(now);
+      return this.#waits(now);
     }
     if (this.peer) this.#leave(this.peer, now, `moved to ${parentName}`);
     this.#begin(saved, now);
@@ -160,11 +160,8 @@ export class Uplink {
 
   /** Found: nobody else is looked for. */
   #settle(now: Millis): void {
-    this.#attempt++;
-    this.#round = [];
+    this.#search.end();
     this.#tries = 0;
-    this.#pause = this.#parts.settings.retryFirst;
-    this.#retryAt = Number.POSITIVE_INFINITY;
     this.#set('connected', now);
     this.#tether();
   }
@@ -200,7 +197,8 @@ export class Uplink {
       return;
     }
     // Datagrams may go through where connections do not: the tether is tried again, seldom.
-    if (this.state === 'connected') this.#parts.later(now + this.#jitter(Math.min(retryMost, TETHER_MOST)), () => this.#tether());
+    const pause = Math.min(retryMost, TETHER_MOST) * (0.8 + 0.4 * this.#parts.random());
+    if (this.state === 'connected') this.#parts.later(now + Math.round(pause), () => this.#tether());
   }
 
   #lost(now: Millis, why: string): void {
@@ -210,44 +208,9 @@ export class Uplink {
     this.#seek(now);
   }
 
-  /** All parents once: the others first, in their order, then the one that was lost. */
   #seek(now: Millis): void {
-    const lost = this.#saved?.address;
-    const order = this.#preference();
-    this.#round = [...order.filter((one) => !sameAddress(one, lost)), ...order.filter((one) => sameAddress(one, lost))];
-    this.#next(now, true);
-  }
-
-  #next(now: Millis, first = false): void {
-    const to = this.#round[0];
-    if (to === undefined) {
-      if (this.state === 'connected') return;
-      this.#retryAt = now + this.#jitter(this.#pause);
-      this.#pause = Math.min(this.#parts.settings.retryMost, this.#pause * 2);
-      if (!first) this.#set('waiting', now, this.why);
-      return;
-    }
-    if (this.state !== 'connected') this.#set('enrolling', now, this.why);
-    this.#enrol(to);
-  }
-
-  #enrol(to: Address): void {
-    const { world } = this.#parts;
-    const term = Math.max(this.#saved?.admission.term ?? 0, world.nodes.get(world.self)?.book.key?.term ?? 0);
-    this.#asked.set(++this.#attempt, to);
-    this.#parts.act({ type: 'enrol', request: { attempt: this.#attempt, to, node: world.self, term, runs: this.#parts.runs() } });
-  }
-
-  /** The parent that cfg names comes first, where its address is known; then as they were given. */
-  #preference(): readonly Address[] {
-    const { world } = this.#parts;
-    const cfg = world.nodes.get(world.self)?.cfg;
-    const wanted = [cfg?.['parentId'], ...(Array.isArray(cfg?.['parents']) ? cfg['parents'] : [])];
-    const rank = (address: Address): number => {
-      const at = wanted.indexOf(this.#ids.get(text(address)) ?? '?');
-      return at < 0 ? wanted.length : at;
-    };
-    return [...this.#parents].sort((a, b) => rank(a) - rank(b));
+    this.#search.begin(this.#saved?.address, now);
+    this.#waits(now);
   }
 
   bye(why: string, now: Millis): void {
@@ -259,10 +222,7 @@ export class Uplink {
     const heardAt = this.peer ? Math.max(this.peer.link.heardAt, this.peer.since) : now;
     if (this.state === 'connected' && now - heardAt >= (this.#saved?.admission.dead ?? dead)) this.#doubt(now, 'it is silent');
     else if (this.state === 'doubtful' && now >= this.#doubtUntil) this.#judge(heardAt, now);
-    if (now >= this.#retryAt) {
-      this.#retryAt = Number.POSITIVE_INFINITY;
-      this.#seek(now);
-    }
+    if (now >= this.#search.retryAt) this.#seek(now);
     this.#feel(now);
   }
 
@@ -281,12 +241,10 @@ export class Uplink {
 
   /** A better parent that can be connected to for a while on end is moved back to. */
   #feel(now: Millis): void {
-    const best = this.#preference()[0];
+    const best = this.#search.order()[0];
     const isElsewhere = this.state === 'connected' && best !== undefined && !sameAddress(best, this.#saved?.address);
     const move = this.#feeler.tick(isElsewhere ? best : undefined, now);
-    if (!move) return;
-    this.#round = [move];
-    this.#enrol(move);
+    if (move) this.#search.ask(move);
   }
 
   /** A feeler's connection: somebody listens there, or nobody does. */
@@ -295,15 +253,11 @@ export class Uplink {
   }
 
   get wake(): Millis {
-    const own = [this.#retryAt, this.peer?.link.wake ?? Number.POSITIVE_INFINITY];
+    const own = [this.#search.retryAt, this.peer?.link.wake ?? Number.POSITIVE_INFINITY];
     if (this.state === 'doubtful') own.push(this.#doubtUntil);
     if (this.state === 'connected' && this.peer)
       own.push(Math.max(this.peer.link.heardAt, this.peer.since) + (this.#saved?.admission.dead ?? this.#parts.settings.dead));
-    if (this.state === 'connected' && this.#parents.length > 1) own.push(this.#feeler.wake);
+    if (this.state === 'connected' && this.#search.parents.length > 1) own.push(this.#feeler.wake);
     return Math.min(...own);
-  }
-
-  #jitter(time: Millis): Millis {
-    return Math.round(time * (0.8 + 0.4 * this.#parts.random()));
   }
 }

@@ -6,7 +6,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Admission } from '../actions.ts';
-import type { SavedUplink } from '../uplink.ts';
+import type { SavedUplink } from '../search.ts';
 import { hashOf, spkiOf } from './certificates.ts';
 import { openSecretDir, readSecret, removeSecret, UnsafeFileError, writeSecret } from './files.ts';
 import { raiseGeneration } from './generation.ts';
