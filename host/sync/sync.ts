@@ -18,6 +18,9 @@ import { Uplink } from './uplink.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 
+/** Members of a node's record that decide whose session is good. */
+const PLACING = ['key', 'at'];
+
 export interface SyncOptions {
   readonly world: World;
   readonly settings: SyncSettings;
@@ -109,8 +112,9 @@ export class Sync {
 
   /** A turn of the engine, after it was applied. */
   turn(turn: Turn): void {
-    this.#scope.turn(turn);
-    for (const id in turn.records) this.children?.check(id, this.#now);
+    // Nobody to tell: whoever comes is told everything as it is then.
+    if (this.uplink || (this.children?.peers.size ?? 0) > 0) this.#scope.turn(turn);
+    for (const id in turn.records) if (PLACING.some((name) => name in (turn.records?.[id] ?? {}))) this.children?.check(id, this.#now);
     for (const change of turn.changes)
       if (change.view === 'cfg' && change.path === '' && change.to === undefined) this.children?.check(change.node, this.#now);
   }
