@@ -266,6 +266,22 @@ test('a host in the middle loses its data directory: it is let in anew, its chil
   settle(all);
 });
 
+test('a host in the middle loses its data directory while nobody hears its leaves: what it is told to want asks for no power action', () => {
+  const all = cluster(4);
+  const { tree, a, leaves } = all;
+  for (const { id } of leaves) for (const parent of ['a', 'b']) tree.cut(parent, id);
+  tree.run(2 * MINUTE);
+  tree.kill(a);
+  tree.run(MINUTE);
+  a.up = true;
+  a.link = undefined;
+  a.start();
+  tree.run(3 * HOUR);
+  assert.deepEqual(tree.powerActions, NONE, why(a, 'l1'));
+  assert.match(why(a, 'l1'), /never heard in this cluster/);
+  settle(all);
+});
+
 test('a node that leaves the subtree is dropped there, one that comes is taken, without any action', () => {
   const all = cluster(2);
   const { tree, root, a, b } = all;

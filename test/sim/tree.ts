@@ -339,6 +339,7 @@ export class Tree {
     const pair = [a, b].sort().join('|');
     if (isCut) this.#cut.add(pair);
     else this.#cut.delete(pair);
+    if (!isCut) for (const host of this.hosts.values()) this.stir(host);
   }
 
   isCut(a: Host, b: Host): boolean {
