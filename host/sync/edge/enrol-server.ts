@@ -96,19 +96,20 @@ export class EnrolServer {
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
     const tls = new TLSSocket(socket, { isServer: true, secureContext: this.#context });
     let line = '';
-    // Until it is heard out, whatever ends the conversation is the child's fault.
-    let end: End = 'malformed';
+    let end: End | undefined;
+    const ends = (how: End): void => {
+      if (end) return;
+      end = how;
+      this.#figures[how]++;
+    };
     const timer = setTimeout(() => {
-      end = 'timeouts';
-      tls.destroy();
+      ends('timeouts');
       socket.destroy();
     }, timeoutMs);
-    let isOver = false;
     const finish = (): void => {
-      if (isOver) return;
-      isOver = true;
       clearTimeout(timer);
-      this.#figures[end]++;
+      // Until it is answered, who ends the conversation has not understood how it goes.
+      ends('malformed');
       socket.destroy();
       over(end !== 'admitted');
     };
@@ -119,8 +120,8 @@ export class EnrolServer {
       tls.off('data', hear);
       tls.resume();
       void this.#answer(tls, newline < 0 ? undefined : line.slice(0, newline), address, remotePort).then((answered) => {
-        if (isOver) return;
-        end = answered.end;
+        if (end) return;
+        ends(answered.end);
         tls.end(writeAnswer(answered.answer));
       });
     };
