@@ -404,15 +404,17 @@ test('nothing is told to whom takes nothing before the snapshot that it will ask
   assert.deepEqual(said(parent, 2_000), ['udp update 3 all: /a=3']);
 });
 
-test('once the mirror was right again, the next mistake is asked about as soon as the first', () => {
+test('once the mirror was right again, the next mistake is asked about as soon and as often as the first', () => {
   const { parent, child } = met();
   for (let round = 1; round <= 4; round++) {
     const now = round * 100_000;
     child.receive(helloOf(now, { head: round }), 'udp', now);
     child.tick(now);
-    assert.match(hand(child, parent, now).join(), /resync/);
-    hand(parent, child, now);
-    hand(child, parent, now);
+    assert.match(said(child, now).join(), /resync/);
+    child.tick(now + 1_000);
+    assert.match(hand(child, parent, now + 1_000).join(), /resync/);
+    hand(parent, child, now + 1_000);
+    hand(child, parent, now + 1_000);
     assert.ok(child.wake > now + 5_000, 'nothing is asked any more');
   }
   assert.equal(child.figures.resyncs, 4);
