@@ -20,7 +20,8 @@ import { performers } from './performers.ts';
 import { followServices, startServices } from './services.ts';
 import { type OpenedStore, openStore, type Store } from './store/store.ts';
 import type { SyncOptions } from './sync/options.ts';
-import { openPlace, Syncing, type SyncPlace } from './syncing.ts';
+import { openPlace, type SyncPlace } from './sync-place.ts';
+import { Syncing } from './syncing.ts';
 
 export interface RunningOptions {
   readonly dataDir: string;

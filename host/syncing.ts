@@ -1,13 +1,10 @@
 /** The sync layer of a running host: the pure part between the loop and the sockets. */
-import { X509Certificate } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Effect } from './core/effect.ts';
 import type { Engine } from './core/engine.ts';
 import type { Claim } from './core/event.ts';
 import { CODES } from './core/failures.ts';
 import type { PeerStatus } from './core/peer-status.ts';
-import type { Millis, NodeId } from './core/record.ts';
+import type { Millis } from './core/record.ts';
 import { RefusalError } from './core/refusal.ts';
 import type { HostLog } from './log.ts';
 import type { Loop } from './loop.ts';
@@ -15,32 +12,13 @@ import type { Store } from './store/store.ts';
 import type { Address, SyncAction, SyncEvent } from './sync/actions.ts';
 import { SyncEdge } from './sync/edge/edge.ts';
 import type { ClaimBeside, Decision } from './sync/edge/enrol-server.ts';
-import { bootId, HostKeys } from './sync/edge/host-keys.ts';
 import { sessionKeys } from './sync/edge/session-keys.ts';
-import type { SyncOptions } from './sync/options.ts';
 import { peekSid, Seal } from './sync/seal.ts';
 import { peerStatuses } from './sync/statuses.ts';
 import { Sync } from './sync/sync.ts';
+import { certifyHost, certifyRoot, type SyncPlace } from './sync-place.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
-
-/** What must be known before there is an engine. */
-export interface SyncPlace {
-  readonly options: SyncOptions;
-  readonly keys: HostKeys;
-  readonly keysDir: string;
-  readonly isRoot: boolean;
-}
-
-/** Opens this host's keys; undefined where it has neither a parent nor a CA, and so no neighbours. */
-export function openPlace(options: SyncOptions | undefined, dataDir: string): SyncPlace | undefined {
-  const rootDir = join(dataDir, 'keys');
-  const isRoot = options === undefined || options.parents.length === 0;
-  if (!options || (isRoot && !existsSync(join(rootDir, 'ca.key')))) return undefined;
-  const keysDir = isRoot ? rootDir : options.runDir;
-  const keys = new HostKeys(keysDir, { boot: bootId(), outliveBoot: isRoot || options.keepsKeys });
-  return { options, keys, keysDir, isRoot };
-}
 
 /** What the sync layer is built around. */
 export interface SyncSurroundings {
@@ -72,7 +50,10 @@ export class Syncing {
       {
         listen: options.listen,
         keys,
-        children: { decide: (claim, beside) => this.#decide(claim, beside), issue: (node, key) => issue(at, node, key) },
+        children: {
+          decide: (claim, beside) => this.#decide(claim, beside),
+          issue: async (node, key) => (at.engine.world.tree.hanging(node).size > 0 ? certifyHost(at.place, node, key) : undefined),
+        },
         ...(options.caPin === undefined
           ? {}
           : {
@@ -283,21 +264,4 @@ function runsSomething({ world }: Engine): boolean {
     }
   }
   return false;
-}
-
-/** The root's own certificate, by the CA beside it, in the name that it has now. */
-async function certifyRoot({ keys, keysDir }: SyncPlace, self: NodeId): Promise<void> {
-  const [own] = keys.chain ?? [];
-  if (own && new X509Certificate(own).subject === `CN=${self}`) return;
-  const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
-  const ca = openCa(keysDir);
-  if (ca) keys.keepChain([issueHostCertificate(ca, { id: self, publicKey: keys.publicKey }), ca.certificate]);
-}
-
-/** A certificate for a host that has children; made where the CA is. */
-async function issue({ place, engine }: SyncSurroundings, id: NodeId, publicKey: HostKeys['publicKey']): Promise<Buffer | undefined> {
-  if (!place.isRoot || engine.world.tree.hanging(id).size === 0) return undefined;
-  const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
-  const ca = openCa(place.keysDir);
-  return ca && issueHostCertificate(ca, { id, publicKey });
 }

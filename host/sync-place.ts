@@ -1,0 +1,46 @@
+/** A host's place in the cluster, before it runs: its keys, whether it is the root, and the certificates that it makes. */
+import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NodeId } from './core/record.ts';
+import { bootId, HostKeys } from './sync/edge/host-keys.ts';
+import type { SyncOptions } from './sync/options.ts';
+
+/** What must be known before there is an engine. */
+export interface SyncPlace {
+  readonly options: SyncOptions;
+  readonly keys: HostKeys;
+  readonly keysDir: string;
+  readonly isRoot: boolean;
+}
+
+/** Opens this host's keys; undefined where it has neither a parent nor a CA, and so no neighbours. */
+export function openPlace(options: SyncOptions | undefined, dataDir: string): SyncPlace | undefined {
+  const rootDir = join(dataDir, 'keys');
+  const isRoot = options === undefined || options.parents.length === 0;
+  if (!options || (isRoot && !existsSync(join(rootDir, 'ca.key')))) return undefined;
+  const keysDir = isRoot ? rootDir : options.runDir;
+  const keys = new HostKeys(keysDir, { boot: bootId(), outliveBoot: isRoot || options.keepsKeys });
+  return { options, keys, keysDir, isRoot };
+}
+
+/** The root's own certificate, by the CA beside it, in the name that it has now. */
+export async function certifyRoot({ keys, keysDir }: SyncPlace, self: NodeId): Promise<void> {
+  const [own] = keys.chain ?? [];
+  if (own && new X509Certificate(own).subject === `CN=${self}`) return;
+  const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
+  const ca = openCa(keysDir);
+  if (ca) keys.keepChain([issueHostCertificate(ca, { id: self, publicKey: keys.publicKey }), ca.certificate]);
+}
+
+/** A certificate for another host; made where the CA is. */
+export async function certifyHost(
+  { isRoot, keysDir }: SyncPlace,
+  id: NodeId,
+  publicKey: HostKeys['publicKey'],
+): Promise<Buffer | undefined> {
+  if (!isRoot) return undefined;
+  const { issueHostCertificate, openCa } = await import('./sync/edge/ca.ts');
+  const ca = openCa(keysDir);
+  return ca && issueHostCertificate(ca, { id, publicKey });
+}
