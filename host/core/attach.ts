@@ -3,6 +3,7 @@ import { joinDomains, noteBack } from './brake.ts';
 import type { Heard } from './event.ts';
 import type { Attached, Node } from './node.ts';
 import type { Millis, NodeId } from './record.ts';
+import { inSubtree } from './tell.ts';
 import type { World } from './world.ts';
 
 /** It is in session with a host that is neither this one nor below it. */
@@ -17,28 +18,29 @@ export function attachedBelow(w: World, node: Node): boolean {
   return at !== undefined && (at.host === w.self || at.via !== undefined);
 }
 
+/** This host is the one to report what is observed of a node: it is in its subtree, or attached in it, and not in session elsewhere. */
+export function speaksFor(w: World, node: Node): boolean {
+  return !isElsewhere(w, node) && (inSubtree(w, node, w.self) || attachedBelow(w, node));
+}
+
 /** The node's place has changed, as this host knows it. What is reported of it, and whose it is to act on, follows. */
 export function attach(w: World, node: Node, at: Attached): void {
   const before = node.book.at;
   if (before && sameAttached(before, at)) return;
-  const wasElsewhere = isElsewhere(w, node);
+  const spoke = speaksFor(w, node);
   const moved = before?.host !== at.host || before.live !== at.live;
   w.book(node, 'at', at);
   w.tree.hang(node);
   if (at.via !== undefined) w.tree.heardThrough(at.via, node);
   w.tree.isStirred = true;
-  const isGone = isElsewhere(w, node);
+  const speaks = speaksFor(w, node);
   if (at.live) node.heardAt = w.now;
   // Heard by another host, it is none of the lost.
   if (at.live && at.host !== w.self && node.book.lost) noteBack(w, node);
   joinDomains(w, node);
-  if (moved || wasElsewhere !== isGone)
-    w.note(
-      node,
-      'attached',
-      { host: at.host, live: at.live, ...(wasElsewhere === isGone ? {} : { facts: [...node.facts.keys()] }) },
-      'core',
-    );
+  // All that is reported of it begins or ends with this.
+  const facts = spoke === speaks ? {} : { facts: [...node.facts.keys()] };
+  if (moved || spoke !== speaks) w.note(node, 'attached', { host: at.host, live: at.live, ...facts }, 'core');
   w.dirty.add(node);
 }
 

@@ -2,13 +2,12 @@
  * Up: what this host reports to its parent about its own node and those below it: what was observed, where nodes are attached, when
  * they were heard, which orders are done. Reads only. Its other end is `reported.ts`.
  */
-import { attachedBelow, isElsewhere } from './attach.ts';
+import { attachedBelow, speaksFor } from './attach.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Node } from './node.ts';
 import { isObject } from './pointer.ts';
 import type { Change } from './record.ts';
 import { PHYS, RUN } from './situation.ts';
-import { inSubtree } from './tell.ts';
 import type { World } from './world.ts';
 
 /** Members that stand for bookkeeping, each with the record members that it is made from. */
@@ -82,7 +81,7 @@ function factOf(w: World, node: Node, path: Path): Json | undefined {
   if (!fact || isParent(w, fact.via)) return undefined;
   if (node.id === w.self) {
     if (path === PHYS || (path === RUN && node.book.synced?.parent !== (w.tree.above[0] ?? w.tree.parent))) return undefined;
-  } else if (isElsewhere(w, node) || !(inSubtree(w, node, w.self) || attachedBelow(w, node))) return undefined;
+  } else if (!speaksFor(w, node)) return undefined;
   const { value, by, boot, over } = fact;
   return over === undefined ? (boot === undefined ? [value, by] : [value, by, boot]) : [value, by, boot ?? null, over];
 }

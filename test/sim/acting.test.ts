@@ -253,9 +253,7 @@ test('a host in the middle loses its data directory: it is let in anew, its chil
   for (const { id } of leaves) tree.cut('b', id);
   tree.kill(a);
   tree.run(MINUTE);
-  a.up = true;
-  a.link = undefined;
-  a.start();
+  tree.startEmpty(a);
   assert.ok(
     tree.until(() => leaves.every(({ id }) => isWell(root, id) && isWell(a, id)), 10 * MINUTE),
     `${why(a, 'l1')}${a.logs.at(-1)}`,
@@ -273,9 +271,7 @@ test('a host in the middle loses its data directory while nobody hears its leave
   tree.run(2 * MINUTE);
   tree.kill(a);
   tree.run(MINUTE);
-  a.up = true;
-  a.link = undefined;
-  a.start();
+  tree.startEmpty(a);
   tree.run(3 * HOUR);
   assert.deepEqual(tree.powerActions, NONE, why(a, 'l1'));
   assert.match(why(a, 'l1'), /never heard in this cluster/);

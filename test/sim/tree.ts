@@ -324,6 +324,21 @@ export class Tree {
     host.up = false;
   }
 
+  /** The process of a host starts on an empty data directory: it knows no session any more. */
+  startEmpty(host: Host): void {
+    host.up = true;
+    host.link = undefined;
+    for (const link of [...this.links]) {
+      if (link.child !== host && link.parent !== host) continue;
+      this.links.delete(link);
+      if (link.parent === host && link.child.link === link) {
+        link.child.link = undefined;
+        link.child.send({ type: 'uplink', connected: false });
+      }
+    }
+    host.start();
+  }
+
   /** The process of a host starts again on what it had stored. */
   restart(host: Host): void {
     host.up = true;
@@ -469,7 +484,12 @@ export class Tree {
     if (this.alive(link)) {
       const wasSilent = link.silentSince !== undefined;
       link.silentSince = undefined;
-      if (link.givenUp && child.link === link && parent.book(child.id).key?.term === link.term) {
+      // A session that the parent knows nothing of any more is none.
+      if (child.link === link && parent.world.nodes.get(child.id)?.book.key?.term !== link.term) {
+        child.link = undefined;
+        child.send({ type: 'uplink', connected: false });
+        this.links.delete(link);
+      } else if (link.givenUp && child.link === link) {
         link.givenUp = false;
         this.#hello(link);
         this.#renew(link);
