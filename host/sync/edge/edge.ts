@@ -208,24 +208,35 @@ export class SyncEdge {
     this.#input(() => this.#inputs.enrolled(request.attempt, outcome));
   }
 
-  /** The best proof first; where a parent says that it is good no more, the others. */
+  /** The best proof first; where a parent says that it is good no more, the others. The last word counts: it is about a claim without proof. */
   async #knock(request: EnrolRequest): Promise<Enrolled> {
     const { uplink, keys, localAddress } = this.#options;
-    if (!uplink) return { outcome: { kind: 'noAnswer', why: 'this host has no parent to ask' } };
-    const common = { ...uplink, key: keys.key, publicKey: keys.publicKey, boot: keys.boot, generation: keys.generation };
-    const options = { ...common, timeoutMs: uplink.timeoutMs ?? ENROL_MS, listens: this.#port };
-    let worst: Enrolled | undefined;
-    for (const proof of this.#proofs()) {
-      const result = await enrol(request, { ...options, proof, ...(localAddress !== undefined && { localAddress }) });
-      const { kind } = result.outcome;
-      if (kind !== 'no' && kind !== 'reboot') return result;
-      // A reboot costs the node what it runs: only where nothing else is left to try, and every proof leads there.
-      if (!worst || kind === 'no') worst = result;
+    let last: Enrolled = { outcome: { kind: 'noAnswer', why: 'this host has no parent to ask' } };
+    if (!uplink) return last;
+    const options = {
+      ...uplink,
+      boot: keys.boot,
+      generation: keys.generation,
+      timeoutMs: uplink.timeoutMs ?? ENROL_MS,
+      listens: this.#port,
+      ...(localAddress !== undefined && { localAddress }),
+    };
+    let isNewKey = false;
+    for (let proofs = this.#proofs(), proof = proofs.shift(); proof; proof = proofs.shift()) {
+      last = await enrol(request, { ...options, key: keys.key, publicKey: keys.publicKey, proof });
+      const { kind } = last.outcome;
+      if ((kind !== 'no' && kind !== 'reboot') || this.#closed) return last;
+      if (!last.wantsNewKey || isNewKey) continue;
+      isNewKey = true;
+      keys.renew();
+      this.#door?.close();
+      this.#door = undefined;
+      proofs = this.#proofs();
     }
-    return worst ?? { outcome: { kind: 'noAnswer', why: 'this host has nothing to show' } };
+    return last;
   }
 
-  #proofs(): readonly ShownProof[] {
+  #proofs(): ShownProof[] {
     const { statement } = this.#options.keys;
     const token = this.#options.uplink?.token?.();
     return [

@@ -36,6 +36,8 @@ export interface EnrolOptions {
 
 export interface Enrolled {
   readonly outcome: EnrolOutcome;
+  /** The key was revoked: it makes another, or is never taken in. */
+  readonly wantsNewKey?: boolean;
   /** The next proof, of an admitted one. */
   readonly statement?: string;
   /** DER, this host's and the CA's. */
@@ -181,7 +183,7 @@ function question(tls: TLSSocket, request: EnrolRequest, options: EnrolOptions):
 
 function answered(line: string, parent: string, { node }: EnrolRequest, { caPin, publicKey }: EnrolOptions): Enrolled {
   const answer = readAnswer(line);
-  if (answer.kind !== 'admitted') return { outcome: { kind: answer.kind, why: answer.why } };
+  if (answer.kind !== 'admitted') return { outcome: { kind: answer.kind, why: answer.why }, ...(answer.newKey && { wantsNewKey: true }) };
   const { admission, statement, chain } = answer;
   if (admission.parent !== parent)
     return { outcome: { kind: 'untrusted', why: `it answers as ${admission.parent}, and its certificate is of ${parent}` } };

@@ -14,6 +14,7 @@ const CONTEXT = 'kraken enrol 1\n';
 const BOOT = /^[A-Za-z0-9-]{8,64}$/;
 /** A tree is not deeper than this. */
 const DEEPEST = 32;
+const LONGEST_WHY = 2_000;
 
 export type ShownProof =
   | { readonly kind: 'boot' }
@@ -46,7 +47,12 @@ export type EnrolAnswer =
       /** DER, the host's and the CA's, where one was asked for and given. */
       readonly chain?: readonly Buffer[];
     }
-  | { readonly kind: 'wait' | 'no' | 'reboot'; readonly why: string };
+  | {
+      readonly kind: 'wait' | 'no' | 'reboot';
+      readonly why: string;
+      /** The key that was shown is good no more, ever: another may be. */
+      readonly newKey?: boolean;
+    };
 
 /** What the child's key signs: this request on this connection and no other (RFC 5705, RFC 8446 7.5). */
 export function signedBytes(exporter: Uint8Array, body: string): Buffer {
@@ -121,7 +127,7 @@ function readProof(ask: Readonly<Record<string, unknown>>): ShownProof {
 
 export function writeAnswer(answer: EnrolAnswer): string {
   const v = ENROL_VERSION;
-  if (answer.kind !== 'admitted') return `${JSON.stringify({ v, ...answer })}\n`;
+  if (answer.kind !== 'admitted') return `${JSON.stringify({ v, ...answer, why: answer.why.slice(0, LONGEST_WHY) })}\n`;
   const { kind, admission, statement, chain } = answer;
   const secret = Buffer.from(admission.secret).toString('base64url');
   const given = chain?.map((der) => der.toString('base64url'));
@@ -133,7 +139,7 @@ export function readAnswer(line: string): EnrolAnswer {
   const answer = object(parse(line), 'the answer');
   const kind = literal(answer, 'kind', ['admitted', 'wait', 'no', 'reboot']);
   // A refusal is understood in any version.
-  if (kind !== 'admitted') return { kind, why: text(answer, 'why', 2_000) };
+  if (kind !== 'admitted') return { kind, why: text(answer, 'why', LONGEST_WHY), newKey: answer['newKey'] === true };
   literal(answer, 'v', [ENROL_VERSION]);
   const chain = answer['chain'] === undefined ? undefined : list(answer, 'chain', 2, (of, name) => bytes(of, name, 64, 4096));
   return { kind, admission: readAdmission(answer), statement: text(answer, 'statement', 4096), ...(chain && { chain }) };

@@ -29,9 +29,7 @@ export interface ClaimBeside {
   readonly generation: number;
 }
 
-export type Decision =
-  | { readonly kind: 'admitted'; readonly admission: Admission }
-  | { readonly kind: 'wait' | 'no' | 'reboot'; readonly why: string };
+export type Decision = { readonly kind: 'admitted'; readonly admission: Admission } | Exclude<EnrolAnswer, { kind: 'admitted' }>;
 
 export interface EnrolServerOptions {
   readonly caPin: string;

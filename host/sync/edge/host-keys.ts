@@ -35,13 +35,11 @@ export class HostKeys {
   readonly boot: string;
   /** Raised by this opening; never used before with what lies here. */
   readonly generation: number;
-  readonly key: KeyObject;
-  readonly publicKey: KeyObject;
-  /** SHA-256 of the public key, base64url: `Claim.key`. */
-  readonly keyHash: string;
   /** What all sessions of children are derived from. */
   readonly master: Buffer;
   readonly #dir: string;
+  #key: KeyObject;
+  #publicKey: KeyObject;
   #chain: readonly Buffer[] | undefined;
   #statement: string | undefined;
   #session: SavedUplink | undefined;
@@ -58,13 +56,25 @@ export class HostKeys {
     // Without the count of starts a nonce could come twice: sessions of before must not be gone on with.
     if (first) removeSecret(dir, SESSION, MASTER);
     if (isOtherBoot) writeSecret(dir, BOOT, Buffer.from(boot));
-    this.key = openKey(dir);
-    this.publicKey = createPublicKey(this.key);
-    this.keyHash = hashOf(spkiOf(this.publicKey));
+    this.#key = openKey(dir);
+    this.#publicKey = createPublicKey(this.#key);
     this.master = openMaster(dir);
     this.#chain = readChain(dir);
     this.#statement = readSecret(dir, STATEMENT)?.toString('latin1');
     this.#session = readSession(dir);
+  }
+
+  get key(): KeyObject {
+    return this.#key;
+  }
+
+  get publicKey(): KeyObject {
+    return this.#publicKey;
+  }
+
+  /** SHA-256 of the public key, base64url: `Claim.key`. */
+  get keyHash(): string {
+    return hashOf(spkiOf(this.#publicKey));
   }
 
   /** DER of this host's certificate and the CA's; undefined: it takes no children. */
@@ -80,6 +90,16 @@ export class HostKeys {
   /** The session to go on with after a restart of the process. */
   get session(): SavedUplink | undefined {
     return this.#session;
+  }
+
+  /** Another key, since this one was revoked; what was certified of it goes with it. */
+  renew(): void {
+    removeSecret(this.#dir, KEY, CHAIN, STATEMENT, SESSION);
+    this.#chain = undefined;
+    this.#statement = undefined;
+    this.#session = undefined;
+    this.#key = openKey(this.#dir);
+    this.#publicKey = createPublicKey(this.#key);
   }
 
   keepChain(chain: readonly Uint8Array[]): void {

@@ -10,6 +10,7 @@ const BUFFER = 4 * 1024 * 1024;
 export class Udp {
   readonly figures = { oversized: 0, sendErrors: 0, received: 0, sent: 0 };
   readonly #onDatagram: (from: Address, bytes: Uint8Array) => void;
+  #closed = false;
   readonly #sockets: { readonly socket: Socket; readonly isV6: boolean; readonly isLoopback: boolean; readonly isAny: boolean }[] = [];
 
   constructor(onDatagram: (from: Address, bytes: Uint8Array) => void) {
@@ -69,6 +70,7 @@ export class Udp {
 
   /** Never throws: what cannot be sent is lost, as datagrams are, and counted. */
   send(to: Address, bytes: Uint8Array): void {
+    if (this.#closed) return;
     const socket = this.#socketFor(to.host);
     this.figures.sent++;
     try {
@@ -95,6 +97,7 @@ export class Udp {
   }
 
   close(): void {
+    this.#closed = true;
     for (const { socket } of this.#sockets.splice(0)) {
       try {
         socket.close();
