@@ -50,7 +50,7 @@ function isOwnStart(w: World, { author, change }: Extract<Event, { type: 'apply'
   return author.user === 'core' && (change.nodes ?? []).every(({ id }) => id === w.self) && !change.set && !change.remove;
 }
 
-export const NO_PLAN: Plan = { kind: 'plan', steps: [], cost: 0, moot: [], branches: [] };
+const NO_PLAN: Plan = { kind: 'plan', steps: [], cost: 0, moot: [], branches: [] };
 
 /** Works the change out without touching anything. */
 export function draft(w: World, change: CfgChange): { drafts: Drafts } | { refusal: Refusal } {

@@ -2,7 +2,7 @@
  * What the parent tells this host: cfg, through the same door as a change that a person makes; what operators said; where nodes are
  * attached; and what others have observed of them, where nobody here knows better. Its other end is `tell.ts`.
  */
-import { commit, NO_PLAN, removeNode } from './apply.ts';
+import { commit, removeNode } from './apply.ts';
 import type { Json } from './declaration.ts';
 import type { Author, Event, Item } from './event.ts';
 import { CODES } from './failures.ts';
@@ -39,12 +39,15 @@ export function told(w: World, event: Told): void {
   const moved: { readonly node: Node; readonly before: Plan }[] = [];
   for (const [id, members] of named) {
     const known = w.nodes.get(id);
-    const before = known ? planOf(w, known) : NO_PLAN;
+    // What was observed comes first: only what cfg changes in the plan is what somebody asked for.
+    if (known) takeRest(w, parent, known, members, all);
+    const before = known && planOf(w, known);
     const isChanged = takeCfg(w, parent, id, members, all);
     const node = w.nodes.get(id);
     if (!node) continue;
-    if (isChanged) moved.push({ node, before });
-    takeRest(w, parent, node, members, all);
+    if (!known) takeRest(w, parent, node, members, all);
+    // A node that is new here may run for long: that this host learns of it asks for nothing.
+    else if (isChanged && before) moved.push({ node, before });
   }
   if (all) dropOthers(w, parent, named);
   // Who set it asked for it; what the change leads to is known when all of it is here.
