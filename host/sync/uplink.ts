@@ -229,9 +229,10 @@ export class Uplink {
   /** A connection that opens, and nobody who knows this session; or no way there at all. */
   #judge(heardAt: Millis, now: Millis): void {
     const { dead, probe } = this.#parts.settings;
-    const unknownThere = this.peer?.stream !== undefined;
-    if (unknownThere || now - heardAt >= (this.#saved?.admission.dead ?? dead) + probe || !this.peer?.live) {
-      this.#lost(now, unknownThere ? 'it does not know this session any more' : 'it does not answer');
+    const isConnected = this.peer?.stream !== undefined;
+    const isSilent = now - heardAt >= (this.#saved?.admission.dead ?? dead);
+    if (isConnected || isSilent || !this.peer?.live) {
+      this.#lost(now, isConnected && !isSilent ? 'it does not know this session any more' : 'it does not answer');
       return;
     }
     this.#doubtUntil = now + probe;
