@@ -191,6 +191,7 @@ export class Host {
         const { node, timeout } = effect;
         const link = this.tree.linkOf(node);
         const answered = link?.parent === this && this.tree.alive(link);
+        if (link?.parent === this && !answered) link.givenUp = true;
         this.#later(answered ? LATENCY : timeout, () => this.send({ type: 'probed', node, answered }));
         return;
       }
@@ -459,6 +460,9 @@ export class Tree {
     this.links.add(link);
     child.link = link;
     child.send({ type: 'uplink', connected: true, above: [parent.id, ...parent.world.tree.above] });
+    this.later(LATENCY, () => {
+      if (this.alive(link) && child.link === link) this.#hello(link);
+    });
     this.stir(parent);
     this.stir(child);
   }
