@@ -221,7 +221,7 @@ test('10,000 connections of garbage, truncated TLS and silence are counted and l
     for (let done = 0; done < count; done += 500)
       await Promise.all(
         Array.from(
-          { length: 100 },
+          { length: 500 },
           (_, index) =>
             new Promise<void>((resolve) => {
               const socket = connect({ ...door.at, localAddress: `127.0.${1 + (index % 50)}.${1 + Math.floor(random() * 250)}` }, () =>
@@ -229,7 +229,7 @@ test('10,000 connections of garbage, truncated TLS and silence are counted and l
               );
               socket.on('error', () => {}).resume();
               socket.once('close', () => resolve());
-              socket.setTimeout(150, () => socket.destroy());
+              socket.setTimeout(3_000, () => socket.destroy());
             }),
         ),
       );
@@ -248,7 +248,7 @@ test('10,000 connections of garbage, truncated TLS and silence are counted and l
   assert.equal(door.streams.count, 0);
   const { malformed, timeouts, admitted } = door.server.figures;
   assert.equal(admitted + door.claims.length, 0);
-  assert.ok(malformed + timeouts > 1_000, JSON.stringify(door.server.figures));
+  assert.ok(malformed + timeouts > 2_000, JSON.stringify(door.server.figures));
   assert.ok(door.streams.figures.malformed + door.room.figures.turnedAway + door.room.figures.timeouts > 1_000);
   assert.equal((await knock(door, child())).outcome.kind, 'admitted');
   console.log(`9,000 in ${took} ms; heap ${Math.round(before / 1e5) / 10} → ${Math.round(after / 1e5) / 10} MB`);
