@@ -5,6 +5,8 @@ export interface Paths {
   readonly config: string;
   readonly dataDir: string;
   readonly socket: string;
+  /** What ends with the boot: keys of a host that has no disk of its own. */
+  readonly runDir: string;
 }
 
 export interface PathsFrom {
@@ -31,6 +33,7 @@ export function findPaths({ flags, env, uid, user }: PathsFrom): Paths {
     config: resolve(flags.config ?? (env['KRAKEN_CONFIG'] || join(places.config, 'kraken.yaml'))),
     dataDir,
     socket: resolve(socket ?? join(named === undefined ? places.run : dataDir, SOCKET)),
+    runDir: named === undefined && places.run !== places.data ? resolve(places.run, 'keys') : join(dataDir, 'run'),
   };
 }
 

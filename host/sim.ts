@@ -40,6 +40,7 @@ export async function runSim(options: SimOptions): Promise<Error | undefined> {
     socket: options.socket,
     config: {
       settings: QUICK,
+      sync: {},
       services: {
         sim: { module: 'simulator', config: { seed: options.seed, scale: options.scale }, memoryMiB: 512 + Math.ceil(options.nodes / 50) },
       },

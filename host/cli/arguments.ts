@@ -119,6 +119,11 @@ function nameOf(written: string): string {
 }
 
 function unknownFlag(command: Command, name: string, shape: readonly Shape[]): Failure {
+  if (name === 'token')
+    return usage(
+      'a token is a secret, and arguments can be read by everybody on this machine',
+      'Make another with kraken token create, and give it by --token-file FILE or in the variable KRAKEN_TOKEN',
+    );
   const dashed = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const near = closest(
     dashed,

@@ -1,5 +1,6 @@
 /** `kraken engine status|freeze|thaw|stop`. */
 import type { EngineStatus } from '../core/answers.ts';
+import type { SyncStatus } from '../core/peer-status.ts';
 import { withClient } from './client.ts';
 import { pairs } from './columns.ts';
 import { type Action, type Call, flag } from './io.ts';
@@ -47,11 +48,27 @@ function statusText(one: EngineStatus, fold: Fold, call: Call): string {
     ['nodes', walks.length === 0 ? String(one.nodes) : `${one.nodes}: ${walks.join(', ')}`],
     ['in flight', count(one.inFlight, 'step')],
     ['revision', String(one.revision)],
+    ...placeRows(one.sync),
   ];
   if (dropped.length > 0) rows.push(['dropped', dropped.map(([what, number]) => `${number} ${what}`).join(', ')]);
   parts.push(pairs(rows));
   if (one.services.length > 0) parts.push(`\n${serviceTable(one.services, call)}`);
   return parts.join('');
+}
+
+/** Where this host stands in the tree of hosts. */
+function placeRows(sync: SyncStatus | undefined): [string, string][] {
+  if (!sync) return [['role', 'alone: neither a CA (kraken init) nor a parent']];
+  const dropped = Object.entries(sync.dropped).filter(([, number]) => number > 0);
+  return [
+    ['role', sync.role === 'root' ? 'root' : 'child; its parent: kraken peers'],
+    ...(sync.ca === undefined ? [] : [['CA', sync.ca] satisfies [string, string]]),
+    ['listens on', sync.listen.length === 0 ? 'nothing' : sync.listen.join(', ')],
+    [
+      'from strangers',
+      dropped.length === 0 ? 'nothing dropped' : `dropped ${dropped.map(([what, number]) => `${number} ${what}`).join(', ')}`,
+    ],
+  ];
 }
 
 export const freeze: Action = async (call) => {

@@ -15,6 +15,8 @@ export interface Io {
   /** Of the terminal; undefined = no terminal, nothing is cut. */
   readonly columns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What KRAKEN_TOKEN was: a secret, taken out of the environment, so that no process of ours is given it. */
+  readonly token: string | undefined;
   now(): number;
 }
 

@@ -1,9 +1,11 @@
 /** `kraken node explain`. */
 import type { Explanation, Gap, Reason, StepText, WalkState } from '../core/answers.ts';
+import type { PeerStatus } from '../core/peer-status.ts';
 import { withClient } from './client.ts';
 import { noMatch } from './failure.ts';
 import type { Action, Call } from './io.ts';
 import { printData } from './output.ts';
+import { peerTable, troubleText } from './peers.ts';
 import { pathText, spanText, timeText, valueText } from './words.ts';
 
 export const explain: Action = async (call) => {
@@ -68,8 +70,14 @@ function explanationText(one: Explanation, call: Call): string {
       call,
     ),
   );
+  if (one.peer) parts.push(section('Its host', peerLines(one.peer, call), call));
   parts.push(section('What you can do', one.todo, call));
   return parts.join('');
+}
+
+/** As `kraken peers` shows it, in words first. */
+function peerLines(peer: PeerStatus, call: Call): string[] {
+  return [...troubleText(peer, call.io.now()), peerTable([peer], call).trimEnd()];
 }
 
 function section(title: string, lines: readonly string[], { style }: Call): string {

@@ -10,12 +10,17 @@ import { count, timeText } from './words.ts';
 
 type Done = Result<'node/hold'>;
 
-/** `done` is what was done to them, as in `4 nodes held`. */
-async function order(call: Call, ask: (client: Client, set: string) => Promise<Done>, done: string): Promise<undefined> {
+/** `done` is what was done to them, as in `4 nodes held`; `next` a sentence about what comes of it. */
+export async function order(
+  call: Call,
+  ask: (client: Client, set: string) => Promise<Done>,
+  done: string,
+  next?: string,
+): Promise<undefined> {
   const [set = ''] = call.args;
   const answer = await withClient(call, (client) => ask(client, set));
   if (await printData(call, answer)) return;
-  call.io.out(`${count(answer.nodes ?? 0, 'node')} ${done}${revisionText(answer)}.\n`);
+  call.io.out(`${count(answer.nodes ?? 0, 'node')} ${done}${revisionText(answer)}.${next === undefined ? '' : ` ${next}`}\n`);
 }
 
 export const cancel: Action = (call) => order(call, (client, set) => client.ask('node/cancel', { set }), 'freed of their orders');

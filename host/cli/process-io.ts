@@ -5,6 +5,8 @@ import type { Io } from './io.ts';
 
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
+  const token = env['KRAKEN_TOKEN'] || undefined;
+  delete env['KRAKEN_TOKEN'];
   // `kraken node list | head`: whoever read has had enough.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -20,6 +22,7 @@ export function processIo(): Io {
     // Some terminals do not know their width, and say 0.
     columns: stdout.isTTY ? stdout.columns || undefined : undefined,
     env,
+    token,
     now: Date.now,
   };
 }

@@ -39,13 +39,30 @@ const HOST: readonly Command[] = [
       ['--config <file>', 'YAML or JSON; see kraken init'],
       ['--group <name>', 'a group that may use the control socket'],
       ['--id <uuid>', "id of this host's own node, where it is not known yet"],
+      ['--parent <hosts>', 'its parents, HOST or HOST:PORT, the best first; without one it is the root'],
+      ['--ca <pin>', "the cluster's CA, as kraken init printed it"],
+      ['--token-file <file>', 'the token that lets it in, where kraken token create made one; mode 0600'],
+      ['--listen <addresses>', 'where its children find it, or none; the root: 127.0.0.1, others: none'],
+      ['--run-dir <path>', 'keys that end with the boot'],
+      ['--kernel', 'take kraken.parent=, kraken.id= and kraken.ca= of /proc/cmdline for what nothing else says'],
       ['--accept-loss', 'start although acknowledged changes are lost'],
     ],
-    examples: ['kraken up', 'kraken up --data-dir /srv/kraken --group admins'],
+    examples: [
+      'kraken up',
+      'kraken up --data-dir /srv/kraken --group admins',
+      'kraken up --listen 10.0.0.1',
+      'kraken up --parent 10.0.0.1,10.0.0.2 --id 123e4567-e89b-12d3-a456-426655440000 --ca sha256:… --token-file token',
+    ],
   }),
-  command('init', '', 'make the data directory and a commented configuration', async () => (await import('./init.ts')).init, {
-    options: [['--config <file>', 'where to write the configuration']],
-  }),
+  command(
+    'init',
+    '',
+    "make the data directory, the cluster's CA and a commented configuration",
+    async () => (await import('./init.ts')).init,
+    {
+      options: [['--config <file>', 'where to write the configuration']],
+    },
+  ),
   command('sim', '', 'a whole host beside a simulated cluster', async () => (await import('./sim.ts')).sim, {
     options: [
       ['--nodes <count>', 'machines to simulate (16)'],
@@ -161,6 +178,37 @@ const ORDERS: readonly Command[] = [
   command('node waiting', '[set]', 'nodes that only a person can bring back', async () => (await import('./node-waiting.ts')).waiting),
 ];
 
+const HOSTS: readonly Command[] = [
+  command('peers', '', 'the hosts beside this one: its parent, its children', async () => (await import('./peers.ts')).peers, {
+    options: [['-w, --watch', 'again every second, until Ctrl-C']],
+  }),
+  command('token create', '<set>', "let a node's own host in once: a secret for it", async () => (await import('./token.ts')).create, {
+    options: [['--for <duration>', 'how long it is good (1h; 30d at most)']],
+    examples: ['kraken token create kr7', "kraken token create 'kr[1-4]' --for 1d -o json"],
+  }),
+  command('token list', '', 'tokens that were not used yet', async () => (await import('./token.ts')).list),
+  command('token revoke', '<set>', 'end the tokens of nodes', async () => (await import('./token.ts')).revoke),
+  command(
+    'node admit',
+    '<set>',
+    "let nodes' own hosts in without a token, the next that asks",
+    async () => (await import('./admission.ts')).admit,
+    {
+      options: [WHY],
+    },
+  ),
+  command(
+    'node revoke',
+    '<set>',
+    "end the keys of nodes' own hosts, here and everywhere",
+    async () => (await import('./admission.ts')).revoke,
+    {
+      options: [WHY],
+      examples: ['kraken node revoke kr7 --why stolen'],
+    },
+  ),
+];
+
 const ENGINE: readonly Command[] = [
   command('engine status', '', 'the engine in one look', async () => (await import('./engine.ts')).status),
   command('engine freeze', '', 'send no step until thaw', async () => (await import('./engine.ts')).freeze, { options: [WHY] }),
@@ -212,6 +260,7 @@ export const SECTIONS: readonly (readonly [title: string, commands: readonly Com
   ['Host', HOST],
   ['Nodes', NODES],
   ['Orders', ORDERS],
+  ['Hosts on nodes', HOSTS],
   ['Engine and services', ENGINE],
 ];
 

@@ -1,24 +1,35 @@
 /** `kraken up`: the host in the foreground, until it is asked to stop. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { HostConfig } from '../documents/config.ts';
-import type { HostOptions } from '../main.ts';
-import { EXIT, Failure, stoppedBy, usage } from './failure.ts';
+import type { Host, HostOptions } from '../main.ts';
+import { EXIT, Failure, stoppedBy } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
+import { placeOf } from './place.ts';
 import { count, timeText } from './words.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** As a shell says that it was ended by SIGINT. */
 const AT_ONCE = 130;
 
 export const up: Action = async (call) => {
   const { paths, io } = call;
-  const id = flag(call, 'id')?.toLowerCase();
-  if (id !== undefined && !UUID.test(id)) throw usage(`--id ${id} is no UUID`, 'Write it as 123e4567-e89b-12d3-a456-426655440000');
   const group = flag(call, 'group');
+  const config = await configOf(call);
+  const { id, sync } = placeOf({
+    flags: call.flags,
+    env: io.env,
+    token: io.token,
+    config: config?.sync ?? {},
+    file: paths.config,
+    kernel: !config || call.flags['kernel'] === true ? kernelText() : undefined,
+    dataDir: paths.dataDir,
+    runDir: paths.runDir,
+  });
+  if (!config && sync.parents.length === 0) io.err(`There is no ${paths.config}: starting without services. Make one with: kraken init\n`);
   const options: HostOptions = {
     dataDir: paths.dataDir,
     socket: paths.socket,
-    config: await configOf(call),
+    config: config ?? { settings: {}, services: {}, sync: {} },
+    sync,
     acceptLoss: call.flags['acceptLoss'] === true,
     ...(group === undefined ? {} : { group }),
     ...(id === undefined ? {} : { id }),
@@ -26,6 +37,7 @@ export const up: Action = async (call) => {
   };
   const { startHost } = await import('../main.ts');
   const host = await startHost(options);
+  await refuseOther(host, id, paths.dataDir);
   let asked = false;
   const unlisten = io.onInterrupt(() => {
     if (asked) process.exit(AT_ONCE);
@@ -40,12 +52,9 @@ export const up: Action = async (call) => {
 };
 
 /** No file where none was named is no error: a host without services is a host. */
-async function configOf(call: Call): Promise<HostConfig> {
+async function configOf(call: Call): Promise<HostConfig | undefined> {
   const isNamed = flag(call, 'config') !== undefined || Boolean(call.io.env['KRAKEN_CONFIG']);
-  if (!isNamed && !existsSync(call.paths.config)) {
-    call.io.err(`There is no ${call.paths.config}: starting without services. Make one with: kraken init\n`);
-    return { settings: {}, services: {} };
-  }
+  if (!isNamed && !existsSync(call.paths.config)) return undefined;
   if (!existsSync(call.paths.config))
     throw new Failure(
       EXIT.notFound,
@@ -54,6 +63,27 @@ async function configOf(call: Call): Promise<HostConfig> {
     );
   const { readConfig } = await import('../config.ts');
   return readConfig(call.paths.config);
+}
+
+/** Where there is no /proc there was no command line. */
+function kernelText(): string | undefined {
+  try {
+    return readFileSync('/proc/cmdline', 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The data of one host with the identity of another: neither would be right. */
+async function refuseOther(host: Host, id: string | undefined, dataDir: string): Promise<void> {
+  const { self } = host.port.engine;
+  if (id === undefined || id === self) return;
+  await host.stop('its data is of another node');
+  throw new Failure(
+    EXIT.refused,
+    `${dataDir} holds the data of node ${self}, and this host is to be ${id}`,
+    'Name another with --data-dir, or leave out the id',
+  );
 }
 
 /** On a terminal the log is read by a person. */

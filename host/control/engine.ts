@@ -15,7 +15,11 @@ export function status(port: HostPort): Json {
   const services = port.services.list();
   const known = port.engine.status(port.now());
   const sync = port.sync();
-  return { ...known, ...(sync ? { sync } : {}), services: [...services, ...known.services.filter(({ service }) => service === 'core')] } as unknown as Json;
+  return {
+    ...known,
+    ...(sync ? { sync } : {}),
+    services: [...services, ...known.services.filter(({ service }) => service === 'core')],
+  } as unknown as Json;
 }
 
 export async function limits(port: HostPort, params: Params, session: ApiSession): Promise<Json> {

@@ -2,17 +2,48 @@
 import configSchema from '../../schemas/config.json' with { type: 'json' };
 import type { Json } from '../core/declaration.ts';
 import type { Doc } from '../core/pointer.ts';
+import type { Millis } from '../core/record.ts';
 import type { Settings } from '../core/settings.ts';
 import { Validator } from './ajv.ts';
 import { checkLimits } from './limits.ts';
 import { problemOf, refuseFor } from './problem.ts';
+
+/** This host in the tree of hosts, as the file says it; what addresses and files lead to is for others to find out. */
+export interface SyncConfig {
+  readonly listen?: readonly string[];
+  readonly port?: number;
+  readonly parents?: readonly string[];
+  readonly id?: string;
+  readonly ca?: string;
+  readonly tokenFile?: string;
+  readonly trustKernelToken?: boolean;
+  readonly runDir?: string;
+  readonly keepKeys?: boolean;
+  readonly hello?: Millis;
+  readonly dead?: Millis;
+  readonly probe?: Millis;
+  readonly probeTries?: number;
+  readonly resendLeast?: Millis;
+  readonly resendMost?: Millis;
+  readonly retryFirst?: Millis;
+  readonly retryMost?: Millis;
+  readonly steady?: Millis;
+}
 
 export interface HostConfig {
   /** Of the engine's guards, over their defaults. */
   readonly settings: Partial<Settings>;
   /** Services by name, as `parseServices` of host/modules reads them. */
   readonly services: { readonly [service: string]: Json };
+  readonly sync: SyncConfig;
 }
+
+/** Each `[lower, higher, factor]`: the second is at least so many times the first. Where only one is configured, the other follows it. */
+const ORDERED = [
+  ['hello', 'dead', 2],
+  ['resendLeast', 'resendMost', 1],
+  ['retryFirst', 'retryMost', 1],
+] as const;
 
 /** Throws a RefusalError that names the file, the key and the reason. An empty file is an empty configuration. */
 export function parseConfig(given: unknown, file: string): HostConfig {
@@ -20,5 +51,12 @@ export function parseConfig(given: unknown, file: string): HostConfig {
   checkLimits(config, file, 'refused');
   const errors = new Validator(configSchema as unknown as Doc).errors(config as Json);
   if (errors.length > 0) throw refuseFor(file, errors.map(problemOf));
-  return { settings: {}, services: {}, ...(config as Partial<HostConfig>) };
+  const parsed = { settings: {}, services: {}, sync: {}, ...(config as Partial<HostConfig>) };
+  for (const [lower, higher, factor] of ORDERED) {
+    const [low, high] = [parsed.sync[lower], parsed.sync[higher]];
+    if (low === undefined || high === undefined || high >= low * factor) continue;
+    const why = `${high} is less than ${factor === 1 ? '' : `${factor} times `}${lower} (${low})`;
+    throw refuseFor(file, [{ path: `/sync/${higher}`, why, todo: `Raise it, or lower ${lower}` }]);
+  }
+  return parsed;
 }

@@ -273,6 +273,8 @@ export interface Explanation {
     readonly why?: string;
     readonly since: Millis;
   };
+  /** Its own host, where that is a neighbour and not in sync. */
+  readonly peer?: PeerStatus;
   readonly todo: readonly string[];
 }
 
@@ -337,8 +339,61 @@ export interface ServiceStatus {
   readonly restarts?: number;
 }
 
+/** A neighbouring host: a parent, or a child. */
+export interface PeerStatus {
+  /** Its node; empty while a parent is looked for. */
+  readonly id: string;
+  readonly name: string;
+  /** What it is to this host. */
+  readonly role: 'parent' | 'child';
+  /** probing: silent, and being asked; trying: this host looks for a parent; dead: not heard any more. */
+  readonly state: 'connected' | 'probing' | 'dead' | 'trying';
+  readonly since: Millis;
+  readonly heardAt?: Millis;
+  /** `10.0.0.7:31415`. */
+  readonly address?: string;
+  /** Round trip, milliseconds. */
+  readonly rtt?: number;
+  /** Changes that it has not been told of yet, or has not acknowledged. */
+  readonly behind: number;
+  readonly bytesInPerSecond: number;
+  readonly bytesOutPerSecond: number;
+  /** Datagrams that were not its own: dropped. */
+  readonly forged: number;
+  /** Datagrams that came a second time: dropped. */
+  readonly replayed: number;
+  /** Its own, and not understood: dropped. */
+  readonly malformed: number;
+  /** The number of its admission. */
+  readonly term?: number;
+  /** Why it is not connected. */
+  readonly why?: string;
+}
+
+/** This host in the tree of hosts. */
+export interface SyncStatus {
+  readonly role: 'root' | 'child';
+  /** The pin of the cluster's CA: `sha256:…`. */
+  readonly ca?: string;
+  /** Where it listens for children and probes: `10.0.0.1:31415`. */
+  readonly listen: readonly string[];
+  /** What was dropped at the door and of neighbours, by what it was, since the start. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** A token that was made for a node and not used yet; the token itself is told once, when it is made. */
+export interface Token {
+  readonly node: NodeId;
+  readonly name: string;
+  readonly until: Millis;
+  /** The secret: 160 random bits. */
+  readonly token?: string;
+}
+
 /** The engine in one look. */
 export interface EngineStatus {
+  /** Absent where it has neither a CA nor a parent. */
+  readonly sync?: SyncStatus;
   readonly frozen?: {
     readonly by: string;
     readonly why: string;
@@ -806,6 +861,67 @@ export interface NodeWaitingResult {
   readonly waiting: readonly WaitingGroup[];
 }
 
+/** `node/admit`: Open the window for the next claim of these nodes' own hosts; keys that were claimed before are not good any more. */
+export interface NodeAdmitParams {
+  readonly set: Set;
+  /** Kept in the history. */
+  readonly why?: string;
+  readonly onBehalfOf?: Author;
+}
+
+export type NodeAdmitResult = Done;
+
+/** `node/revoke`: The keys of these nodes are not good any more, here and everywhere; their sessions end. */
+export interface NodeRevokeParams {
+  readonly set: Set;
+  /** Kept in the history. */
+  readonly why: string;
+  readonly onBehalfOf?: Author;
+}
+
+export type NodeRevokeResult = Done;
+
+/** `token/create`: A token for each of these nodes, good for one enrolment; it is told once, and only its hash is kept. */
+export interface TokenCreateParams {
+  readonly set: Set;
+  readonly until: Millis;
+  readonly onBehalfOf?: Author;
+}
+
+export interface TokenCreateResult {
+  readonly tokens: readonly Token[];
+}
+
+/** `token/list`: Tokens that were not used yet, without the tokens themselves. */
+export interface TokenListParams {
+  readonly onBehalfOf?: Author;
+}
+
+export interface TokenListResult {
+  readonly tokens: readonly Token[];
+}
+
+/** `token/revoke`: The tokens that were made for these nodes are not good any more. */
+export interface TokenRevokeParams {
+  readonly set: Set;
+  /** Kept in the history. */
+  readonly why?: string;
+  readonly onBehalfOf?: Author;
+}
+
+export type TokenRevokeResult = Done;
+
+/** `peer/list`: The neighbours of this host, and this host among them. */
+export interface PeerListParams {
+  readonly onBehalfOf?: Author;
+}
+
+export interface PeerListResult {
+  /** Absent where this host has neither a CA nor a parent. */
+  readonly sync?: SyncStatus;
+  readonly peers: readonly PeerStatus[];
+}
+
 /** `engine/freeze`: No step is sent until thaw. */
 export interface EngineFreezeParams {
   /** Kept in the history. */
@@ -1003,6 +1119,18 @@ export interface Methods {
   readonly 'node/cancel': { readonly params: NodeCancelParams; readonly result: NodeCancelResult };
   /** Every node that only a person can bring back, by reason. */
   readonly 'node/waiting': { readonly params: NodeWaitingParams; readonly result: NodeWaitingResult };
+  /** Open the window for the next claim of these nodes' own hosts; keys that were claimed before are not good any more. */
+  readonly 'node/admit': { readonly params: NodeAdmitParams; readonly result: NodeAdmitResult };
+  /** The keys of these nodes are not good any more, here and everywhere; their sessions end. */
+  readonly 'node/revoke': { readonly params: NodeRevokeParams; readonly result: NodeRevokeResult };
+  /** A token for each of these nodes, good for one enrolment; it is told once, and only its hash is kept. */
+  readonly 'token/create': { readonly params: TokenCreateParams; readonly result: TokenCreateResult };
+  /** Tokens that were not used yet, without the tokens themselves. */
+  readonly 'token/list': { readonly params: TokenListParams; readonly result: TokenListResult };
+  /** The tokens that were made for these nodes are not good any more. */
+  readonly 'token/revoke': { readonly params: TokenRevokeParams; readonly result: TokenRevokeResult };
+  /** The neighbours of this host, and this host among them. */
+  readonly 'peer/list': { readonly params: PeerListParams; readonly result: PeerListResult };
   /** No step is sent until thaw. */
   readonly 'engine/freeze': { readonly params: EngineFreezeParams; readonly result: EngineFreezeResult };
   /** End a freeze. */
@@ -1068,6 +1196,12 @@ export const METHODS = {
   'node/reboot': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/cancel': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/waiting': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'node/admit': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'node/revoke': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'token/create': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'token/list': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'token/revoke': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'peer/list': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'engine/freeze': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'engine/thaw': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'engine/status': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },

@@ -2011,6 +2011,94 @@ const check164: Check = (v) => {
   return undefined;
 };
 
+const check167: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v.length <= 64)) return no("must have at most 64 characters");
+  return undefined;
+};
+
+const check168: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v === "parent" || v === "child")) return no("must be one of parent, child");
+  return undefined;
+};
+
+const check169: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v === "connected" || v === "probing" || v === "dead" || v === "trying")) return no("must be one of connected, probing, dead, trying");
+  return undefined;
+};
+
+const PeerStatus: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["id"] === undefined) return no("lacks id");
+  if (v["name"] === undefined) return no("lacks name");
+  if (v["role"] === undefined) return no("lacks role");
+  if (v["state"] === undefined) return no("lacks state");
+  if (v["since"] === undefined) return no("lacks since");
+  if (v["behind"] === undefined) return no("lacks behind");
+  if (v["bytesInPerSecond"] === undefined) return no("lacks bytesInPerSecond");
+  if (v["bytesOutPerSecond"] === undefined) return no("lacks bytesOutPerSecond");
+  if (v["forged"] === undefined) return no("lacks forged");
+  if (v["replayed"] === undefined) return no("lacks replayed");
+  if (v["malformed"] === undefined) return no("lacks malformed");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "id":
+        m = check167(v[k]);
+        break;
+      case "name":
+        m = check3(v[k]);
+        break;
+      case "role":
+        m = check168(v[k]);
+        break;
+      case "state":
+        m = check169(v[k]);
+        break;
+      case "since":
+        m = Millis(v[k]);
+        break;
+      case "heardAt":
+        m = Millis(v[k]);
+        break;
+      case "address":
+        m = check3(v[k]);
+        break;
+      case "rtt":
+        m = Millis(v[k]);
+        break;
+      case "behind":
+        m = Revision(v[k]);
+        break;
+      case "bytesInPerSecond":
+        m = Millis(v[k]);
+        break;
+      case "bytesOutPerSecond":
+        m = Millis(v[k]);
+        break;
+      case "forged":
+        m = Revision(v[k]);
+        break;
+      case "replayed":
+        m = Revision(v[k]);
+        break;
+      case "malformed":
+        m = Revision(v[k]);
+        break;
+      case "term":
+        m = Revision(v[k]);
+        break;
+      case "why":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
 const Explanation: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
@@ -2063,6 +2151,9 @@ const Explanation: Check = (v) => {
       case "order":
         m = check164(v[k]);
         break;
+      case "peer":
+        m = PeerStatus(v[k]);
+        break;
       case "todo":
         m = check100(v[k]);
         break;
@@ -2096,7 +2187,7 @@ const check145: Check = (v) => {
   return undefined;
 };
 
-const check165: Check = (v) => {
+const check170: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2116,7 +2207,7 @@ const check165: Check = (v) => {
   return undefined;
 };
 
-const check171: Check = (v) => {
+const check176: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2125,7 +2216,7 @@ const check171: Check = (v) => {
   return undefined;
 };
 
-const check173: Check = (v) => {
+const check178: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2148,10 +2239,10 @@ const check173: Check = (v) => {
   return undefined;
 };
 
-const check172: Check = (v) => {
+const check177: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check173(v[i]);
+    const m = check178(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2168,7 +2259,7 @@ const Range: Check = (v) => {
   return undefined;
 };
 
-const check177: Check = (v) => {
+const check182: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2187,16 +2278,16 @@ const check177: Check = (v) => {
   return undefined;
 };
 
-const check176: Check = (v) => {
+const check181: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check177(v[i]);
+    const m = check182(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check179: Check = (v) => {
+const check184: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2211,7 +2302,7 @@ const check179: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check171(v[k]);
+        m = check176(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2219,10 +2310,10 @@ const check179: Check = (v) => {
   return undefined;
 };
 
-const check178: Check = (v) => {
+const check183: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check179(v[i]);
+    const m = check184(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2242,10 +2333,10 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check171(v[k]);
+        m = check176(v[k]);
         break;
       case "steps":
-        m = check172(v[k]);
+        m = check177(v[k]);
         break;
       case "cost":
         m = check157(v[k]);
@@ -2257,10 +2348,10 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check176(v[k]);
+        m = check181(v[k]);
         break;
       case "waiting":
-        m = check178(v[k]);
+        m = check183(v[k]);
         break;
       case "moot":
         m = check100(v[k]);
@@ -2271,7 +2362,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check168: Check = (v) => {
+const check173: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2280,7 +2371,7 @@ const check168: Check = (v) => {
   return undefined;
 };
 
-const check181: Check = (v) => {
+const check186: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2288,7 +2379,7 @@ const check181: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check171(v[k]);
+        m = check176(v[k]);
         break;
       case "reasons":
         m = check100(v[k]);
@@ -2299,10 +2390,10 @@ const check181: Check = (v) => {
   return undefined;
 };
 
-const check180: Check = (v) => {
+const check185: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check181(v[i]);
+    const m = check186(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2329,10 +2420,10 @@ const PlanReport: Check = (v) => {
         m = check68(v[k]);
         break;
       case "groups":
-        m = check168(v[k]);
+        m = check173(v[k]);
         break;
       case "unreachable":
-        m = check180(v[k]);
+        m = check185(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
@@ -2343,13 +2434,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check183: Check = (v) => {
+const check188: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check182: Check = (v) => {
+const check187: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2365,7 +2456,7 @@ const check182: Check = (v) => {
         m = check139(v[k]);
         break;
       case "order":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
       case "force":
         m = check126(v[k]);
@@ -2381,7 +2472,7 @@ const check182: Check = (v) => {
   return undefined;
 };
 
-const check184: Check = (v) => {
+const check189: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
@@ -2399,14 +2490,14 @@ const check184: Check = (v) => {
   return undefined;
 };
 
-const check186: Check = (v) => {
+const check191: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check190: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2416,7 +2507,7 @@ const check185: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check186(v[k]);
+        m = check191(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2435,14 +2526,14 @@ const check185: Check = (v) => {
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check193: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check187: Check = (v) => {
+const check192: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2453,7 +2544,7 @@ const check187: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check188(v[k]);
+        m = check193(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2469,7 +2560,7 @@ const check187: Check = (v) => {
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check194: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2492,7 +2583,7 @@ const check189: Check = (v) => {
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check195: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2519,7 +2610,7 @@ const check190: Check = (v) => {
   return undefined;
 };
 
-const check191: Check = (v) => {
+const check196: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2542,13 +2633,13 @@ const check191: Check = (v) => {
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check198: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check192: Check = (v) => {
+const check197: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2559,7 +2650,7 @@ const check192: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check193(v[k]);
+        m = check198(v[k]);
         break;
       case "force":
         m = check126(v[k]);
@@ -2578,7 +2669,7 @@ const check192: Check = (v) => {
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check199: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2624,7 +2715,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check171(v[k]);
+        m = check176(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -2638,7 +2729,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check201: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2647,14 +2738,14 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check200: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check196(v[k]);
+        m = check201(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2662,7 +2753,7 @@ const check195: Check = (v) => {
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check204: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2681,14 +2772,223 @@ const check199: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check205: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["set"] === undefined) return no("lacks set");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "set":
+        m = Set(v[k]);
+        break;
+      case "why":
+        m = check193(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check206: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["set"] === undefined) return no("lacks set");
+  if (v["why"] === undefined) return no("lacks why");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "set":
+        m = Set(v[k]);
+        break;
+      case "why":
+        m = check193(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const Token: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["node"] === undefined) return no("lacks node");
+  if (v["name"] === undefined) return no("lacks name");
+  if (v["until"] === undefined) return no("lacks until");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "node":
+        m = NodeId(v[k]);
+        break;
+      case "name":
+        m = check3(v[k]);
+        break;
+      case "until":
+        m = Millis(v[k]);
+        break;
+      case "token":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check208: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = Token(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check207: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["tokens"] === undefined) return no("lacks tokens");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "tokens":
+        m = check208(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check211: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["set"] === undefined) return no("lacks set");
+  if (v["until"] === undefined) return no("lacks until");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "set":
+        m = Set(v[k]);
+        break;
+      case "until":
+        m = Millis(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check212: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check216: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v === "root" || v === "child")) return no("must be one of root, child");
+  return undefined;
+};
+
+const check217: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      default:
+        m = check68(v[k]);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const SyncStatus: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["role"] === undefined) return no("lacks role");
+  if (v["listen"] === undefined) return no("lacks listen");
+  if (v["dropped"] === undefined) return no("lacks dropped");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "role":
+        m = check216(v[k]);
+        break;
+      case "ca":
+        m = check3(v[k]);
+        break;
+      case "listen":
+        m = check100(v[k]);
+        break;
+      case "dropped":
+        m = check217(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check218: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = PeerStatus(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check213: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["peers"] === undefined) return no("lacks peers");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "sync":
+        m = SyncStatus(v[k]);
+        break;
+      case "peers":
+        m = check218(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check188(v[k]);
+        m = check193(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2701,23 +3001,7 @@ const check200: Check = (v) => {
   return undefined;
 };
 
-const check201: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "onBehalfOf":
-        m = Author(v[k]);
-        break;
-      default:
-        return no(`has a field that nobody knows: ${k}`);
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check204: Check = (v) => {
+const check222: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -2740,20 +3024,7 @@ const check204: Check = (v) => {
   return undefined;
 };
 
-const check205: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      default:
-        m = check68(v[k]);
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check207: Check = (v) => {
+const check224: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -2780,10 +3051,10 @@ const check207: Check = (v) => {
   return undefined;
 };
 
-const check206: Check = (v) => {
+const check223: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check207(v[i]);
+    const m = check224(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2833,7 +3104,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check225: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -2855,8 +3126,11 @@ const EngineStatus: Check = (v) => {
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
+      case "sync":
+        m = SyncStatus(v[k]);
+        break;
       case "frozen":
-        m = check204(v[k]);
+        m = check222(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -2865,22 +3139,22 @@ const EngineStatus: Check = (v) => {
         m = check68(v[k]);
         break;
       case "walks":
-        m = check205(v[k]);
+        m = check217(v[k]);
         break;
       case "waiting":
-        m = check196(v[k]);
+        m = check201(v[k]);
         break;
       case "brakes":
-        m = check206(v[k]);
+        m = check223(v[k]);
         break;
       case "inFlight":
         m = check68(v[k]);
         break;
       case "dropped":
-        m = check205(v[k]);
+        m = check217(v[k]);
         break;
       case "services":
-        m = check208(v[k]);
+        m = check225(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2888,7 +3162,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check232: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -2907,7 +3181,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check215(v[k]);
+        m = check232(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -2932,7 +3206,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check212: Check = (v) => {
+const check229: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -2941,14 +3215,14 @@ const check212: Check = (v) => {
   return undefined;
 };
 
-const check211: Check = (v) => {
+const check228: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check212(v[k]);
+        m = check229(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2956,7 +3230,7 @@ const check211: Check = (v) => {
   return undefined;
 };
 
-const check217: Check = (v) => {
+const check234: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -2966,7 +3240,7 @@ const check217: Check = (v) => {
   return undefined;
 };
 
-const check218: Check = (v) => {
+const check235: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -2976,16 +3250,16 @@ const check218: Check = (v) => {
   return undefined;
 };
 
-const check216: Check = (v) => {
+const check233: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check217(v[k]);
+        m = check234(v[k]);
         break;
       case "remove":
-        m = check218(v[k]);
+        m = check235(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2998,7 +3272,7 @@ const check216: Check = (v) => {
   return undefined;
 };
 
-const check219: Check = (v) => {
+const check236: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3017,7 +3291,7 @@ const check219: Check = (v) => {
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check237: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3040,21 +3314,21 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check222: Check = (v) => {
+const check239: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check221: Check = (v) => {
+const check238: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check222(v[k]);
+        m = check239(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3067,7 +3341,7 @@ const check221: Check = (v) => {
   return undefined;
 };
 
-const check223: Check = (v) => {
+const check240: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3086,13 +3360,13 @@ const check223: Check = (v) => {
   return undefined;
 };
 
-const check228: Check = (v) => {
+const check245: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check227: Check = (v) => {
+const check244: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3107,7 +3381,7 @@ const check227: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check228(v[k]);
+        m = check245(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3115,22 +3389,22 @@ const check227: Check = (v) => {
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check243: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check227(v[i]);
+    const m = check244(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check231: Check = (v) => {
+const check248: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check247: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3153,7 +3427,7 @@ const check230: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check231(v[k]);
+        m = check248(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3161,10 +3435,10 @@ const check230: Check = (v) => {
   return undefined;
 };
 
-const check229: Check = (v) => {
+const check246: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check230(v[i]);
+    const m = check247(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3179,10 +3453,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check226(v[k]);
+        m = check243(v[k]);
         break;
       case "edges":
-        m = check229(v[k]);
+        m = check246(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3193,7 +3467,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check232: Check = (v) => {
+const check249: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3212,14 +3486,14 @@ const check232: Check = (v) => {
   return undefined;
 };
 
-const check233: Check = (v) => {
+const check250: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check208(v[k]);
+        m = check225(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3227,7 +3501,7 @@ const check233: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check251: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3247,7 +3521,7 @@ const check234: Check = (v) => {
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check252: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
@@ -3262,14 +3536,14 @@ const check235: Check = (v) => {
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check254: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check253: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3280,7 +3554,7 @@ const check236: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check237(v[k]);
+        m = check254(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3296,28 +3570,28 @@ const check236: Check = (v) => {
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check256: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check240: Check = (v) => {
+const check257: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check258: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check259: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3328,7 +3602,7 @@ const check242: Check = (v) => {
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check260: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3337,46 +3611,46 @@ const check243: Check = (v) => {
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check261: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check262: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check255: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check239(v[k]);
+        m = check256(v[k]);
         break;
       case "version":
-        m = check240(v[k]);
+        m = check257(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check241(v[k]);
+        m = check258(v[k]);
         break;
       case "command":
-        m = check242(v[k]);
+        m = check259(v[k]);
         break;
       case "permissions":
-        m = check243(v[k]);
+        m = check260(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check244(v) === undefined,check245(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check261(v) === undefined,check262(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -3406,31 +3680,37 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "node/apply": { params: check138, result: check137 },
   "node/set": { params: check143, result: Done },
   "node/delete": { params: check144, result: Done },
-  "node/explain": { params: check165, result: check145 },
-  "node/plan": { params: check182, result: PlanReport },
-  "node/history": { params: check185, result: check184 },
-  "node/hold": { params: check187, result: Done },
-  "node/release": { params: check189, result: Done },
-  "node/busy": { params: check190, result: Done },
-  "node/retry": { params: check191, result: Done },
-  "node/power": { params: check192, result: Done },
-  "node/reboot": { params: check194, result: Done },
-  "node/cancel": { params: check165, result: Done },
-  "node/waiting": { params: check199, result: check195 },
-  "engine/freeze": { params: check200, result: Done },
-  "engine/thaw": { params: check201, result: Done },
-  "engine/status": { params: check201, result: EngineStatus },
-  "engine/limits": { params: check216, result: check211 },
-  "engine/stop": { params: check219, result: check50 },
-  "engine/backup": { params: check221, result: check220 },
-  "engine/restore": { params: check221, result: check223 },
-  "graph/get": { params: check232, result: GraphView },
-  "service/list": { params: check201, result: check233 },
-  "service/start": { params: check234, result: check50 },
-  "service/stop": { params: check234, result: check50 },
-  "service/restart": { params: check234, result: check50 },
-  "service/logs": { params: check236, result: check235 },
+  "node/explain": { params: check170, result: check145 },
+  "node/plan": { params: check187, result: PlanReport },
+  "node/history": { params: check190, result: check189 },
+  "node/hold": { params: check192, result: Done },
+  "node/release": { params: check194, result: Done },
+  "node/busy": { params: check195, result: Done },
+  "node/retry": { params: check196, result: Done },
+  "node/power": { params: check197, result: Done },
+  "node/reboot": { params: check199, result: Done },
+  "node/cancel": { params: check170, result: Done },
+  "node/waiting": { params: check204, result: check200 },
+  "node/admit": { params: check205, result: Done },
+  "node/revoke": { params: check206, result: Done },
+  "token/create": { params: check211, result: check207 },
+  "token/list": { params: check212, result: check207 },
+  "token/revoke": { params: check205, result: Done },
+  "peer/list": { params: check212, result: check213 },
+  "engine/freeze": { params: check219, result: Done },
+  "engine/thaw": { params: check212, result: Done },
+  "engine/status": { params: check212, result: EngineStatus },
+  "engine/limits": { params: check233, result: check228 },
+  "engine/stop": { params: check236, result: check50 },
+  "engine/backup": { params: check238, result: check237 },
+  "engine/restore": { params: check238, result: check240 },
+  "graph/get": { params: check249, result: GraphView },
+  "service/list": { params: check212, result: check250 },
+  "service/start": { params: check251, result: check50 },
+  "service/stop": { params: check251, result: check50 },
+  "service/restart": { params: check251, result: check50 },
+  "service/logs": { params: check253, result: check252 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check238;
+export const checkManifest: Check = check255;

@@ -171,6 +171,55 @@ export const STATUS = {
   dropped: { late: 2, foreign: 0 },
   services: SERVICES,
 };
+/** The pin of a CA that nobody has. */
+export const PIN = `sha256:${'A'.repeat(43)}`;
+export const SYNC = {
+  role: 'root',
+  ca: PIN,
+  listen: ['10.0.0.1:31415', '[fd00::1]:31415'],
+  dropped: { forged: 3, replayed: 0, unknown: 12 },
+};
+const QUIET = { behind: 0, bytesInPerSecond: 8, bytesOutPerSecond: 6, forged: 0, replayed: 0, malformed: 0 };
+const child = (index: number, more: object): object => ({
+  ...{ id: id(index), name: `kr${index}`, role: 'child', state: 'connected', since: NOW - 86_400_000, heardAt: NOW - 4_000, rtt: 0.41 },
+  ...{ ...QUIET, address: `10.0.1.${index}:31415`, term: index },
+  ...more,
+});
+export const PEERS = {
+  sync: SYNC,
+  peers: [
+    child(1, {}),
+    { ...child(2, {}), id: id(5), name: 'kr10' },
+    child(3, {
+      state: 'dead',
+      since: NOW - 65_000,
+      heardAt: NOW - 107_000,
+      why: 'it was not heard for 40 s, and does not answer',
+      behind: 4,
+    }),
+    child(2, { state: 'probing', since: NOW - 500, heardAt: NOW - 40_500, forged: 3, replayed: 1 }),
+    child(4, { behind: 7, heardAt: NOW - 25_000, bytesOutPerSecond: 123_456, rtt: 120.4 }),
+  ],
+};
+export const ORPHAN = {
+  sync: { role: 'child', ca: PIN, listen: [], dropped: {} },
+  peers: [
+    {
+      ...{ id: '', name: 'head1:31415, head2:31415', role: 'parent', state: 'trying', since: NOW - 5_000 },
+      ...{ ...QUIET, bytesInPerSecond: 0, bytesOutPerSecond: 0, why: 'head1:31415: its token has expired' },
+    },
+  ],
+};
+const token = (index: number, text: string): object => ({
+  node: id(index),
+  name: `kr${index}`,
+  until: NOW + 3_600_000,
+  ...(text ? { token: text } : {}),
+});
+export const TOKENS = {
+  tokens: [token(1, 'ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23-4567'), token(2, 'BBCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23-4567')],
+};
+export const TOKENS_LEFT = { tokens: [token(1, ''), token(2, '')] };
 export const GRAPH = {
   nodes: [
     { id: 'a', state: { '/physState': 'POWER_OFF' }, mark: 'current' },

@@ -3,7 +3,7 @@
  * transcript.txt is what a person reads to judge the words; written anew with KRAKEN_TRANSCRIPT=write.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +29,7 @@ before(async () => {
     file: '',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(host.folder, name), text);
+  chmodSync(join(host.folder, 'scalars.yaml'), 0o600);
   mkdirSync(join(host.folder, 'elsewhere'));
 });
 

@@ -59,7 +59,7 @@ export class FakeHost {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The folder of this test is shown as DIR. */
+  /** The folder of this test is shown as DIR, pins of a CA as PIN. */
   async run(script: Script): Promise<Outcome> {
     this.#script = script;
     this.#asked = [];
@@ -74,7 +74,7 @@ export class FakeHost {
         version: '1.2.3',
       },
     );
-    const clean = (text: string): string => text.replaceAll(this.folder, 'DIR');
+    const clean = (text: string): string => text.replaceAll(this.folder, 'DIR').replaceAll(/sha256:[A-Za-z0-9_-]{43}/g, 'sha256:PIN');
     return { exit, out: clean(printed.out), err: clean(printed.err), asked: JSON.parse(clean(JSON.stringify(this.#asked))) };
   }
 
@@ -98,6 +98,7 @@ export class FakeHost {
       },
       terminal: { input: isTerminal, output: isTerminal },
       columns: script.columns,
+      token: script.env?.['KRAKEN_TOKEN'],
       env: { KRAKEN_SOCKET: this.socket, USER: 'ada', NO_COLOR: '1', ...script.env },
       now: () => NOW,
     };

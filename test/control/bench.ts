@@ -12,11 +12,13 @@ import { Questions } from '../../host/core/ask.ts';
 import type { Json } from '../../host/core/declaration.ts';
 import { Engine } from '../../host/core/engine.ts';
 import type { Event } from '../../host/core/event.ts';
+import type { PeerStatus } from '../../host/core/peer-status.ts';
 import type { Change, Turn } from '../../host/core/record.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
 import { toOriginal } from '../../host/documents/original.ts';
 import { idOfName, parseNode, parsePatch } from '../../host/documents/parse.ts';
 import { Schemas } from '../../host/documents/schemas.ts';
+import { makeToken } from '../../host/sync/edge/token.ts';
 
 export const NOW = 1_800_000_000_000;
 export const idOf = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
@@ -38,6 +40,7 @@ export class TestHost {
   readonly done: string[] = [];
   readonly followers = new Set<(line: string) => void>();
   readonly events: Event[] = [];
+  peers: readonly PeerStatus[] = [];
   now = NOW;
   #request = 1;
   readonly #listeners = new Set<(turn: Turn) => void>();
@@ -126,6 +129,10 @@ export class TestHost {
           return { lines: ['one', 'two', 'three'].slice(-lines), stop: () => void (follow && followers.delete(follow)) };
         },
       },
+      peers: () => this.peers,
+      sync: () =>
+        this.peers.length === 0 ? undefined : { role: 'root', ca: 'sha256:x', listen: ['127.0.0.1:31415'], dropped: { forged: 1 } },
+      makeToken,
       parseNode: (doc, where) => parseNode(schemas, doc, where, stored),
       parsePatch: (doc, where) => parsePatch(schemas, doc, where),
       checkDocument: (doc, where, id) => schemas.check(doc, where, id === undefined ? undefined : stored(id)),

@@ -1,0 +1,60 @@
+/** `kraken token create|list|revoke`. */
+import type { Result } from '@kraken-hpc/sdk/wire';
+import { withClient } from './client.ts';
+import { table } from './columns.ts';
+import { type Action, flag } from './io.ts';
+import { printData } from './output.ts';
+import { parseDuration } from './values.ts';
+import { count, spanText, timeText } from './words.ts';
+
+const HOUR = 3_600_000;
+
+/** The only time that a token is printed. */
+export const create: Action = async (call) => {
+  const [set = ''] = call.args;
+  const given = flag(call, 'for');
+  const life = given === undefined ? HOUR : parseDuration(given, '--for');
+  const until = call.io.now() + life;
+  const { tokens } = await withClient(call, (client) => client.ask('token/create', { set, until }));
+  if (
+    await printData(
+      call,
+      { tokens },
+      tokens.map(({ token = '' }) => token),
+    )
+  )
+    return;
+  for (const one of tokens) call.io.out(`${tokens.length === 1 ? '' : `${nameOf(one)}  `}${one.token ?? ''}\n`);
+  call.io.err(
+    `${tokens.length === 1 ? 'Good' : 'Each is good'} once, for ${tokens.map(nameOf).slice(0, 3).join(', ')}${tokens.length > 3 ? ' …' : ''} alone, until ${timeText(until, call.io.now())}; it is not shown again.\n` +
+      'On the node: put it into a file of mode 0600, then kraken up --parent HOST --id ID --ca PIN --token-file FILE.\n',
+  );
+};
+
+export const list: Action = async (call) => {
+  const { tokens } = await withClient(call, (client) => client.ask('token/list', {}));
+  if (await printData(call, { tokens }, tokens.map(nameOf))) return;
+  const now = call.io.now();
+  if (tokens.length === 0) call.io.out('No token waits to be used. Make one: kraken token create NODE\n');
+  else
+    call.io.out(
+      table(
+        ['NODE', 'GOOD FOR'],
+        tokens.map((one) => [nameOf(one), spanText(one.until - now)]),
+        call.style,
+        call.io.columns,
+      ),
+    );
+};
+
+export const revoke: Action = async (call) => {
+  const [set = ''] = call.args;
+  const answer = await withClient(call, (client) => client.ask('token/revoke', { set }));
+  if (await printData(call, answer)) return;
+  const ended = answer.nodes ?? 0;
+  call.io.out(ended === 0 ? 'None of them has a token that waits to be used.\n' : `${count(ended, 'token')} ended.\n`);
+};
+
+function nameOf({ name, node }: Result<'token/list'>['tokens'][number]): string {
+  return name || node;
+}
