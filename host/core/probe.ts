@@ -1,6 +1,7 @@
 /** Asking a node's own host directly whether it lives, before anything is believed that would end its session. */
 import { playerOf } from './guard.ts';
 import type { Node } from './node.ts';
+import { end } from './outcome.ts';
 import { endSession, isOfHost } from './session.ts';
 import { PHYS, RUN } from './situation.ts';
 import type { Service, World } from './world.ts';
@@ -17,8 +18,12 @@ export function probe(w: World, node: Node, doubt: NonNullable<Node['probing']>)
 export function expectHosts(w: World, service: Service): void {
   const isCore = service.declaration.service === 'core';
   if (!service.declaration.playsHosts && !isCore) return;
-  for (const node of w.nodes.values())
-    if (node.id !== w.self && inSession(node) && playerOf(w, node) === service && (!isCore || node.book.key)) expect(w, node);
+  for (const node of w.nodes.values()) {
+    if (node.id === w.self || playerOf(w, node) !== service || (isCore && !node.book.key)) continue;
+    if (inSession(node)) expect(w, node);
+    // What the core was asked for before the module was there that speaks for this node will not come.
+    if (!isCore) for (const flight of [...node.flights]) if (w.runs.get(flight.run)?.service === 'core') end(w, node, flight);
+  }
 }
 
 function expect(w: World, node: Node): void {

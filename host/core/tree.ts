@@ -50,7 +50,8 @@ export class Tree {
     node.hangsOn = [];
     this.windows.delete(node);
     this.rehung.delete(node);
-    for (const nodes of this.#through.values()) nodes.delete(node);
+    for (const { via } of node.facts.values()) if (via !== undefined) this.#through.get(via)?.delete(node);
+    if (node.book.at?.via !== undefined) this.#through.get(node.book.at.via)?.delete(node);
     this.isStirred = true;
   }
 

@@ -82,6 +82,8 @@ function settle(w: World, node: Node, flight: Flight): void {
   const isAsk = w.graph.askOf(mutation.id) !== undefined;
   if (isAsk ? known(w, node, mutation) : stands(w, node, mutation, 1)) succeeded(w, node, flight);
   else if (isAsk && w.now >= flight.deadline) failed(w, node, flight, 'later', `${mutation.service} did not answer in time`, undefined);
+  // The nodes' hosts know by its number whether they have done it.
+  else if (flight.orphan && (node.book.key || node.id === w.self) && performerOf(w, node, mutation) === 'core') end(w, node, flight);
   else if (flight.orphan && w.now > flight.deadline) settleOrphan(w, node, flight, mutation);
 }
 

@@ -314,3 +314,21 @@ test('a host with a parent takes no cfg and no orders of its own, and says where
   ])
     assert.ok(a.answers.has(request));
 });
+
+test('a parent dies between leading a child to SYNC and hearing of it: the step is sent again at once, not after its deadline', () => {
+  const tree = new Tree();
+  const root = tree.host('root');
+  root.apply([{ id: 'a', nodename: 'a', parentId: 'root', runState: 'SYNC' }]);
+  const a = tree.host('a', ['root']);
+  root.operate({ kind: 'admit', nodes: ['a'] });
+  tree.begin();
+  assert.ok(tree.until(() => root.seen('a', '/runState') === 'INIT', MINUTE));
+  root.syncs.clear();
+  tree.kill(root);
+  tree.run(10 * SECOND);
+  tree.restart(root);
+  assert.ok(
+    tree.until(() => root.seen('a', '/runState') === 'SYNC' && a.seen('a', '/runState') === 'SYNC', 20 * SECOND),
+    why(root, 'a'),
+  );
+});
