@@ -93,12 +93,14 @@ export class Scope {
   }
 
   #offer(id: NodeId, members: ReadonlyMap<string, number>): void {
-    if (members.has(PLACE)) return this.#place(id);
+    // Who is told of it is told all of it; and of what went at the same time, that it went.
+    if (members.has(PLACE)) this.#place(id);
     const node = this.#world.nodes.get(id);
     if (!node) return;
     for (const holder of this.#told.get(id) ?? []) {
       const peer = this.#child(holder);
-      if (peer) for (const member of members.keys()) peer.link.offer(id, member, tellOne(this.#world, node, holder, member));
+      if (!peer) continue;
+      for (const member of members.keys()) if (member !== PLACE) peer.link.offer(id, member, tellOne(this.#world, node, holder, member));
     }
   }
 
