@@ -4,7 +4,7 @@
  */
 
 import type { Json } from './declaration.ts';
-import { heldBack } from './guard.ts';
+import { heldBack, playerOf } from './guard.ts';
 import type { Node } from './node.ts';
 import type { Millis } from './record.ts';
 import type { World } from './world.ts';
@@ -14,7 +14,7 @@ const BEAT = 60_000;
 
 /** A boot begins: the next claim is its first. */
 export function openWindow(w: World, node: Node, why: string): void {
-  if (!w.tree.hosts || node.id === w.self) return;
+  if (node.id === w.self || !isOfCore(w, node)) return;
   const away = heldBack(w, node) ? { awayFrom: w.now } : {};
   w.book(node, 'window', { since: w.now, away: 0, why, ...away });
   w.book(node, 'refused', undefined);
@@ -23,10 +23,16 @@ export function openWindow(w: World, node: Node, why: string): void {
 
 /** Firmware asks several times in one boot. */
 export function openOnDhcp(w: World, node: Node): void {
+  if (!isOfCore(w, node)) return;
   if (!node.book.dhcp) w.book(node, 'dhcp', true);
   const { window } = node.book;
   if (window && window.claimed === undefined && w.now - window.since < BEAT) return;
   openWindow(w, node, 'its firmware asked for an address');
+}
+
+/** Its host speaks with the core itself; whom a module plays makes no claims. */
+function isOfCore(w: World, node: Node): boolean {
+  return w.tree.hosts && playerOf(w, node)?.declaration.service === 'core';
 }
 
 function watch(w: World, node: Node): void {
