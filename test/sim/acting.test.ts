@@ -332,3 +332,64 @@ test('a parent dies between leading a child to SYNC and hearing of it: the step 
     why(root, 'a'),
   );
 });
+
+test('three levels: what is set at the root is in force at the leaf, what it sees is at the root, and each acts on its own', () => {
+  const tree = new Tree();
+  const root = tree.host('root');
+  const doc = (id: string, parentId: string, more: object = {}) => ({
+    id,
+    nodename: id,
+    parentId,
+    platform: 'ipmi',
+    physState: 'POWER_ON',
+    runState: 'SYNC',
+    ...more,
+  });
+  root.apply([doc('m', 'root'), doc('s', 'm'), doc('leaf', 's', { images: { state: 'ACTIVE' } })]);
+  const hosts = [tree.host('m', ['root']), tree.host('s', ['m'])];
+  const leaf = tree.leaf('leaf', ['s']);
+  root.operate({ kind: 'admit', nodes: ['m', 's', 'leaf'] });
+  tree.begin();
+  assert.ok(
+    tree.until(() => isWell(root, 'leaf'), 3 * MINUTE),
+    why(root, 'leaf'),
+  );
+  const { host, via } = root.book('leaf').at ?? {};
+  assert.deepEqual([host, via], ['s', 'm']);
+  root.set('leaf', { '/labels': { rack: 'r1' } });
+  tree.run(SECOND);
+  assert.deepEqual(leaf.world.nodes.get('leaf')?.cfg['labels'], { rack: 'r1' });
+  root.operate({ kind: 'reboot', nodes: ['leaf'], cycle: false });
+  assert.ok(
+    tree.until(() => tree.machine('leaf').boots === 2 && isWell(root, 'leaf') && !root.book('leaf').order, 10 * MINUTE),
+    `${why(root, 'leaf')}${why(hosts[1] as Host, 'leaf')}`,
+  );
+  tree.run(HOUR);
+  assert.deepEqual(tree.powerActions, { on: 1, off: 1 });
+  assert.deepEqual(
+    [root, ...hosts].map(({ steps }) => steps.filter((step) => step.startsWith('ipmi/')).length),
+    [0, 0, 2],
+  );
+  assert.deepEqual(tree.untouched, []);
+});
+
+test('a second key below: the root counts who waits, lets it in, and the hold of the host below ends', () => {
+  const all = cluster(1);
+  const { tree, root, a } = all;
+  root.operate({ kind: 'admit', nodes: ['l1'] });
+  tree.run(3 * MINUTE);
+  const kind = waiting(root.world).find(({ nodes }) => nodes.includes('l1'))?.kind;
+  assert.equal(kind, 'refusedClaim', 'its key was revoked, and it asks on with it');
+  const answer = a.claim({ node: 'l1', key: 'new', boot: 'l1-boot1' });
+  assert.ok('term' in answer, JSON.stringify(answer));
+  a.claim({ node: 'l1', key: 'thief', boot: 'l1-boot1' });
+  tree.run(SECOND);
+  assert.equal(a.book('l1').hold?.by, 'core');
+  assert.equal(waiting(root.world).find(({ nodes }) => nodes.includes('l1'))?.kind, 'refusedClaim');
+  tree.run(2 * HOUR);
+  assert.deepEqual(tree.powerActions, NONE);
+  root.operate({ kind: 'admit', nodes: ['l1'] });
+  tree.run(SECOND);
+  assert.equal(a.book('l1').hold, undefined);
+  settle(all);
+});
