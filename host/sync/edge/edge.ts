@@ -31,7 +31,7 @@ export interface SyncEdgeOptions {
   readonly listen: readonly Address[];
   readonly keys: HostKeys;
   /** Of a host that takes children: it needs `keys.chain`. */
-  readonly children?: Pick<EnrolServerOptions, 'decide' | 'issue' | 'limits'>;
+  readonly children?: Pick<EnrolServerOptions, 'decide' | 'issue' | 'fault' | 'limits'>;
   /** Of a host that has parents. */
   readonly uplink?: {
     readonly caPin: string;

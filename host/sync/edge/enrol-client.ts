@@ -1,7 +1,7 @@
 /** A child at the door of a parent: one connection, one question, one answer. The other end: enrol-server.ts. */
 import { type KeyObject, sign } from 'node:crypto';
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { EnrolOutcome, EnrolRequest } from '../actions.ts';
 import { spkiOf, verifyChain, verifyHost } from './certificates.ts';
 import {
@@ -68,6 +68,9 @@ export async function enrol(request: EnrolRequest, options: EnrolOptions): Promi
   }
 }
 
+/** Made once: it takes longer than the handshake. */
+let context: SecureContext | undefined;
+
 const FIRST_PORT = 1023;
 /** Below are those of well-known services: bindresvport(3). */
 const LAST_PORT = 512;
@@ -129,7 +132,9 @@ function reason(error: unknown): string {
 /** The parent proves first who it is; then it is told what may be a token. */
 function ask(socket: Socket, request: EnrolRequest, options: EnrolOptions, end: number): Promise<Enrolled> {
   return new Promise((resolve, reject) => {
-    const tls = connectTls({ socket, minVersion: 'TLSv1.3', rejectUnauthorized: false });
+    context ??= createSecureContext({ minVersion: 'TLSv1.3' });
+    // Who it is, is seen to below: Node would look at names, dates and the CAs of browsers.
+    const tls = connectTls({ socket, secureContext: context, rejectUnauthorized: false });
     const timer = setTimeout(() => reject(new Failed('noAnswer', 'it does not answer in time')), Math.max(1, end - Date.now()));
     let line = '';
     const finish = (result: () => Enrolled): void => {

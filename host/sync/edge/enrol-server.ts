@@ -36,8 +36,9 @@ export interface EnrolServerOptions {
   /** DER: this host's certificate and the CA's. */
   readonly chain: readonly Uint8Array[];
   readonly key: KeyObject;
-  /** The core's judgement. A rejection is answered with `wait`. */
+  /** The core's judgement. A rejection is answered with `wait`, and told to `fault`. */
   readonly decide: (claim: Claim, beside: ClaimBeside) => Promise<Decision>;
+  readonly fault?: (error: unknown) => void;
   /** Certificate (DER) of an admitted host that asked for one; undefined: this host makes none. */
   readonly issue?: (node: NodeId, publicKey: KeyObject) => Promise<Buffer | undefined>;
   readonly limits?: Partial<DoorLimits>;
@@ -140,6 +141,7 @@ export class EnrolServer {
       if (error instanceof ShapeError)
         return { answer: { kind: 'no', why: `the request is malformed: ${error.message}` }, end: 'malformed' };
       if (error instanceof BadProof) return { answer: { kind: 'no', why: error.message }, end: 'badProof' };
+      this.#options.fault?.(error);
       return { answer: { kind: 'wait', why: 'the parent cannot decide now' }, end: 'refused' };
     }
   }

@@ -66,6 +66,7 @@ export interface DoorOptions {
   readonly id?: string;
   readonly host?: string;
   readonly decide?: (claim: Claim) => Promise<Decision>;
+  readonly fault?: (error: unknown) => void;
   readonly limits?: Partial<DoorLimits>;
   readonly room?: Partial<RoomLimits>;
   readonly streams?: Partial<StreamLimits>;
@@ -87,6 +88,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
       return (options.decide ?? admit)(claim);
     },
     issue: async (node, publicKey) => issueHostCertificate(ca, { id: node, publicKey }),
+    ...(options.fault && { fault: options.fault }),
     limits: { failuresPerMinute: 1_000_000, perAddress: 1_000_000, ...options.limits },
   });
   const room = new WaitingRoom({ unprovedMs: 5_000, unproved: 1_024, unprovedPerAddress: 64, ...options.room });

@@ -76,9 +76,11 @@ test('the core says no in its three ways, or cannot be asked', async () => {
     assert.deepEqual(await knock(door, child()), { outcome: { kind, why: `because of ${kind}` } });
     await door.close();
   }
-  const door = await openDoor({ decide: () => Promise.reject(new Error('with a secret in it')) });
+  const faults: unknown[] = [];
+  const door = await openDoor({ decide: () => Promise.reject(new Error('with a secret in it')), fault: (error) => faults.push(error) });
   assert.deepEqual(await knock(door, child()), { outcome: { kind: 'wait', why: 'the parent cannot decide now' } });
   assert.equal(door.server.figures.refused, 1);
+  assert.match(String(faults), /^Error: with a secret in it$/);
   await door.close();
 });
 
