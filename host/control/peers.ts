@@ -2,6 +2,7 @@
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
 import { isObject } from '../core/pointer.ts';
+import { command } from './nodes.ts';
 import type { HostPort } from './port.ts';
 import { selectTargets } from './select.ts';
 import { type ApiSession, authorOf, type Params, refusal } from './session.ts';
@@ -16,8 +17,16 @@ export function list(port: HostPort): Json {
   return { ...(sync ? { sync } : {}), peers: port.peers() } as unknown as Json;
 }
 
+/** Throws a RefusalError (NotReady) where nobody could come. */
+function needDoor(port: HostPort, method: string): void {
+  if (port.sync()) return;
+  const why = 'this host has neither a CA nor a parent, and no host can come to it';
+  throw refusal(CODES.NotReady, `${method} is refused`, '', why, 'Make a CA with kraken init, and start this host anew');
+}
+
 /** One for each node, told here and nowhere else: the engine keeps its hash. */
 export async function createTokens(port: HostPort, params: Params, session: ApiSession): Promise<Json> {
+  needDoor(port, 'token/create');
   const set = String(params['set']);
   const until = Number(params['until']);
   const ids = selectTargets(port.engine, set, 'token/create');
@@ -38,6 +47,12 @@ export async function createTokens(port: HostPort, params: Params, session: ApiS
     tokens.push({ node, name: port.engine.node(node)?.name ?? '', until, token });
   }
   return { tokens };
+}
+
+/** Which of the nodes' own hosts are let in. */
+export async function admission(port: HostPort, word: 'admit' | 'revoke', params: Params, session: ApiSession): Promise<Json> {
+  needDoor(port, `node/${word}`);
+  return command(port, word, params, session);
 }
 
 export function listTokens(port: HostPort): Json {

@@ -40,13 +40,16 @@ export class TestHost {
   readonly done: string[] = [];
   readonly followers = new Set<(line: string) => void>();
   readonly events: Event[] = [];
+  /** It speaks with the nodes' own hosts. */
+  readonly hosts: boolean;
   peers: readonly PeerStatus[] = [];
   now = NOW;
   #request = 1;
   readonly #listeners = new Set<(turn: Turn) => void>();
 
-  constructor(nodes = 4) {
-    this.engine = new Engine({ variables: this.schemas.variables(), self: SELF, seed: 1, now: NOW });
+  constructor(nodes = 4, hosts = false) {
+    this.hosts = hosts;
+    this.engine = new Engine({ variables: this.schemas.variables(), self: SELF, seed: 1, now: NOW, hosts });
     this.port = this.#makePort();
     void this.ask((request) => ({
       type: 'apply',
@@ -130,8 +133,7 @@ export class TestHost {
         },
       },
       peers: () => this.peers,
-      sync: () =>
-        this.peers.length === 0 ? undefined : { role: 'root', ca: 'sha256:x', listen: ['127.0.0.1:31415'], dropped: { forged: 1 } },
+      sync: () => (!this.hosts ? undefined : { role: 'root', ca: 'sha256:x', listen: ['127.0.0.1:31415'], dropped: { forged: 1 } }),
       makeToken,
       parseNode: (doc, where) => parseNode(schemas, doc, where, stored),
       parsePatch: (doc, where) => parsePatch(schemas, doc, where),
@@ -220,11 +222,11 @@ export interface Desk {
 
 /** Gives a running control socket to the test, and takes everything down after it. */
 export async function withControl(
-  given: { readonly nodes?: number; readonly limits?: Partial<ControlLimits> },
+  given: { readonly nodes?: number; readonly hosts?: boolean; readonly limits?: Partial<ControlLimits> },
   run: (desk: Desk) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'kraken-control-'));
-  const host = new TestHost(given.nodes);
+  const host = new TestHost(given.nodes, given.hosts);
   const clients: Client[] = [];
   const logged: string[] = [];
   const path = join(folder, 'run', 'kraken.sock');

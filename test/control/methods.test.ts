@@ -31,6 +31,12 @@ test('every method of the table for people is answered', async () => {
     'node/reboot': { set: 'kr1' },
     'node/cancel': { set: 'kr1' },
     'node/waiting': {},
+    'node/admit': { set: 'kr1' },
+    'node/revoke': { set: 'kr1', why: 'test' },
+    'token/create': { set: 'kr1', until: NOW + 1 },
+    'token/list': {},
+    'token/revoke': { set: 'kr1' },
+    'peer/list': {},
     'engine/freeze': { why: 'test' },
     'engine/thaw': {},
     'engine/status': {},
@@ -47,7 +53,7 @@ test('every method of the table for people is answered', async () => {
   };
   const methods = Object.entries(METHODS).flatMap(([method, { control, kind }]) => (control && kind === 'request' ? [method] : []));
   assert.deepEqual(Object.keys(params).sort(), methods.sort(), 'the table of this test is the table of the protocol');
-  await withControl({}, async ({ client, host }) => {
+  await withControl({ hosts: true }, async ({ client, host }) => {
     const one = client();
     for (const [method, given] of Object.entries(params)) assert.equal(typeof (await ask(one, method, given)), 'object', method);
     assert.deepEqual(host.done, [
@@ -91,6 +97,14 @@ const REFUSED: readonly [string, unknown, keyof typeof CODES, RegExp][] = [
   ['node/hold', { set: 'kr1', why: '' }, 'InvalidParams', /why/],
   ['node/busy', { set: 'kr1', owner: '' }, 'InvalidParams', /owner/],
   ['node/power', { set: 'kr1', to: 'half' }, 'InvalidParams', /to/],
+  ['node/admit', { set: 'nobody' }, 'UnknownNode', /nobody/],
+  ['node/revoke', { set: 'kr1' }, 'InvalidParams', /why/],
+  ['token/create', { set: 'nobody', until: NOW + 1 }, 'UnknownNode', /nobody/],
+  ['token/create', { set: '', until: NOW + 1 }, 'InvalidParams', /it names no nodes/],
+  ['token/create', { set: 'kr1', until: NOW }, 'InvalidParams', /until: token\/create is refused: that time has passed/],
+  ['token/create', { set: 'kr1', until: NOW + 31 * 86_400_000 }, 'InvalidParams', /30 days at most/],
+  ['token/create', { set: 'kr1' }, 'InvalidParams', /until/],
+  ['token/revoke', { set: '' }, 'InvalidParams', /it names no nodes/],
   ['state/read', { set: 'nobody' }, 'UnknownNode', /nobody/],
   ['state/read', { nodes: ['nobody'] }, 'UnknownNode', /nobody.*no node has this id/],
   ['state/read', { set: 'kr1', paths: ['/arch'], original: true }, 'InvalidParams', /single paths have no form/],
@@ -111,7 +125,7 @@ const REFUSED: readonly [string, unknown, keyof typeof CODES, RegExp][] = [
 ];
 
 test('what is refused is told with what, where, why and what to do, and changes nothing', async () => {
-  await withControl({}, async ({ client, host }) => {
+  await withControl({ hosts: true }, async ({ client, host }) => {
     const one = client();
     const { revision } = host.port.engine;
     for (const [method, params, name, expected] of REFUSED) {
