@@ -48,7 +48,9 @@ function read(path: string): { readonly text: string } | { readonly why: string;
   let fd: number | undefined;
   try {
     fd = openSync(path, 'r');
-    const { mode, size } = fstatSync(fd);
+    const found = fstatSync(fd);
+    const { mode, size } = found;
+    if (!found.isFile()) return { why: 'is no file', todo: TODO };
     if ((mode & 0o077) !== 0)
       return {
         why: `can be read by others (mode 0${(mode & 0o777).toString(8)})`,
