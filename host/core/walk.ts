@@ -13,7 +13,7 @@ import type { Millis } from './record.ts';
 import { isRequested, spend } from './request.ts';
 import { PHYS, planOf, stands } from './situation.ts';
 import { isPowerOff, isPowerOn } from './steps.ts';
-import { openWindow, settleWindow } from './window.ts';
+import { openOnPower, settleWindow } from './window.ts';
 import type { World } from './world.ts';
 
 export function advance(w: World, node: Node): void {
@@ -171,7 +171,7 @@ function record(w: World, node: Node, mutation: Mutation): void {
   if (isPowerOn(mutation)) {
     w.book(node, 'onByUs', true);
     w.book(node, 'onAt', w.now);
-    openWindow(w, node, 'this host switched it on');
+    openOnPower(w, node);
   }
 }
 

@@ -14,11 +14,15 @@ const BEAT = 60_000;
 
 /** A boot begins: the next claim is its first. */
 export function openWindow(w: World, node: Node, why: string): void {
-  if (node.id === w.self || !isOfCore(w, node)) return;
+  if (!w.tree.hosts || node.id === w.self) return;
   const away = heldBack(w, node) ? { awayFrom: w.now } : {};
   w.book(node, 'window', { since: w.now, away: 0, why, ...away });
   w.book(node, 'refused', undefined);
   watch(w, node);
+}
+
+export function openOnPower(w: World, node: Node): void {
+  if (isOfCore(w, node)) openWindow(w, node, 'this host switched it on');
 }
 
 /** Firmware asks several times in one boot. */
