@@ -75,6 +75,11 @@ export class Peer {
     this.link = new Link({ settings, peerIs, run: generation, now, random });
   }
 
+  /** A parent always; a child while it lives, or is asked whether it does. */
+  get isSpokenTo(): boolean {
+    return this.peerIs === 'parent' || this.live || this.doubt !== undefined || this.probes.length > 0;
+  }
+
   /**
    * Opens what came. `none`: not from this peer's hands, or not for the first time; `stale`: from its hands, but of before our
    * restart, so that it proves nothing of now and is only answered. Else the updates in it, to be taken.

@@ -200,9 +200,9 @@ export class Sync {
     if (now < this.#restlessAt) return;
     this.#restlessAt = Number.POSITIVE_INFINITY;
     for (const peer of this.#restless) {
-      if (peer.link.wake > now) this.#restlessAt = Math.min(this.#restlessAt, peer.link.wake);
+      if (peer.isSpokenTo && peer.link.wake > now) this.#restlessAt = Math.min(this.#restlessAt, peer.link.wake);
       else {
-        peer.link.tick(now);
+        if (peer.isSpokenTo) peer.link.tick(now);
         this.#touch(peer);
       }
     }
@@ -223,6 +223,11 @@ export class Sync {
   /** What is to be done now. */
   take(now: Millis): readonly SyncAction[] {
     for (const peer of this.#touched) {
+      // To a child that was given up nothing is sent again and again: it speaks first.
+      if (!peer.isSpokenTo) {
+        this.#restless.delete(peer);
+        continue;
+      }
       peer.flush(now, this.#actions);
       if (peer.peerIs === 'parent') continue;
       if (peer.link.wake === Number.POSITIVE_INFINITY) this.#restless.delete(peer);

@@ -1,0 +1,54 @@
+/** No host takes a child for dead while the child's process lives, is attached to it, and was cut off for less than the dead time. */
+import type { Turn } from '../../../../host/core/record.ts';
+import { SECOND } from '../clock.ts';
+import type { Watcher } from '../sim.ts';
+import type { SimHost } from '../sim-host.ts';
+import type { Tree } from '../tree.ts';
+
+const LOOK = SECOND;
+/** Since it was started, or attached here: before that a death of before may be found out. */
+const SETTLED = 60 * SECOND;
+
+export class Errors implements Watcher {
+  readonly breaches: string[] = [];
+  readonly #tree: Tree;
+  /** By parent and child: since when nothing gets through, or one of them does not run. */
+  readonly #cut = new Map<string, number>();
+  /** Hosts that an operator has thrown out. */
+  readonly out = new Set<SimHost>();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+    const look = (): void => {
+      for (const host of tree.all) for (const id of host.parents) this.#look(tree.sim.host(id), host);
+      tree.sim.clock.later(LOOK, look);
+    };
+    look();
+  }
+
+  #look(parent: SimHost, child: SimHost): void {
+    const key = `${parent.id} ${child.id}`;
+    const isOpen = parent.isAlive && child.isAlive && this.#tree.sim.isOpen(parent, child);
+    if (isOpen) this.#cut.delete(key);
+    else if (!this.#cut.has(key)) this.#cut.set(key, this.#tree.sim.clock.now);
+  }
+
+  turn(host: SimHost, turn: Turn): void {
+    for (const { view, path, to, via, node } of turn.changes) {
+      if (view !== 'dsc' || path !== '/runState' || to !== 'ERROR' || via !== undefined || node === host.id) continue;
+      this.#judge(host, this.#tree.sim.host(node));
+    }
+  }
+
+  #judge(parent: SimHost, child: SimHost): void {
+    const { process } = child;
+    const { now } = this.#tree.sim.clock;
+    if (!process || this.out.has(child) || now - process.startedAt < SETTLED) return;
+    const { uplink } = process.sync;
+    if (uplink?.peer?.id !== parent.id || uplink.state !== 'connected' || process.now - uplink.peer.since < SETTLED) return;
+    const cut = this.#cut.get(`${parent.id} ${child.id}`);
+    if (cut !== undefined && now - cut >= this.#tree.sim.settings.sync.dead - LOOK) return;
+    const why = cut === undefined ? 'nothing is cut' : `cut off for ${(now - cut) / SECOND} s`;
+    this.breaches.push(`${parent.id} takes ${child.id} for dead after ${now / SECOND} s: it lives, and ${why}`);
+  }
+}
