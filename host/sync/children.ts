@@ -180,6 +180,7 @@ export class Children {
     this.#parts.flush(peer, now);
     this.#endDoubt(peer);
     if (peer.stream !== undefined) this.#parts.hangUp(peer.stream);
+    peer.gone = true;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     const nodes = this.#bySid.get(peer.sid)?.filter((node) => node !== peer.id) ?? [];
     if (nodes.length > 0) this.#bySid.set(peer.sid, nodes);

@@ -49,7 +49,7 @@ export class Peer {
   /** Heard in this session, and not given up since. */
   live = false;
   since: Millis;
-  /** It has said that it goes: whatever still comes of this session is late. */
+  /** It has said that it goes, or was told to: whatever still comes of this session is late. */
   gone = false;
   /** It was held for dead, and what it had said forgotten. */
   forgotten = false;
@@ -77,7 +77,7 @@ export class Peer {
 
   /** A parent always; a child while it lives, or is asked whether it does. */
   get isSpokenTo(): boolean {
-    return this.peerIs === 'parent' || this.live || this.doubt !== undefined || this.probes.length > 0;
+    return this.peerIs === 'parent' || (!this.gone && (this.live || this.doubt !== undefined || this.probes.length > 0));
   }
 
   /**
