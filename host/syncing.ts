@@ -53,6 +53,7 @@ export class Syncing {
         children: {
           decide: (claim, beside) => this.#decide(claim, beside),
           issue: async (node, key) => (at.engine.world.tree.hanging(node).size > 0 ? certifyHost(at.place, node, key) : undefined),
+          fault: (error) => at.log('error', `a claim could not be decided: ${String((error as Error)?.stack ?? error)}`),
         },
         ...(options.caPin === undefined
           ? {}

@@ -213,7 +213,10 @@ export class Uplink {
     this.#waits(now);
   }
 
+  /** Said on every way, and taken once. */
   bye(why: string, now: Millis): void {
+    if (!this.peer || this.peer.gone) return;
+    this.peer.gone = true;
     this.#lost(now, `it says: ${why}`);
   }
 
