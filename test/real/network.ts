@@ -44,7 +44,7 @@ export class Network {
     batch(this.#switch, [`link set ${name} master br0`, `link set ${name} up`]);
     batch(place.namespace, [
       'link set lo up',
-      `addr add ${place.address}/24 dev eth0`,
+      `addr add ${place.address}/16 dev eth0`,
       `addr add ${place.address6}/64 dev eth0 nodad`,
       'link set eth0 up',
     ]);
@@ -52,10 +52,25 @@ export class Network {
     return place;
   }
 
+  /** More addresses of one host; nobody else has them. */
+  addresses(name: string, count: number): string[] {
+    const addresses = Array.from({ length: count }, (_, i) => `10.77.${100 + this.#places.size}.${i + 1}`);
+    batch(
+      this.place(name).namespace,
+      addresses.map((address) => `addr add ${address}/16 dev eth0`),
+    );
+    return addresses;
+  }
+
   /** A program with its arguments, to be run in the host's namespace; the process id is the program's own. */
   inside(name: string, program: string, args: readonly string[]): [string, string[]] {
     const { namespace } = this.place(name);
     return ['ip', ['netns', 'exec', namespace, program, ...args]];
+  }
+
+  /** The same at the switch, which sees everything. */
+  atSwitch(program: string, args: readonly string[]): [string, string[]] {
+    return ['ip', ['netns', 'exec', this.#switch, program, ...args]];
   }
 
   place(name: string): Place {

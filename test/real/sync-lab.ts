@@ -18,7 +18,8 @@ import type { Call } from '../../host/cli/io.ts';
 import type { Network, Place } from './network.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const KRAKEN = join(ROOT, 'host/bin/kraken.js');
+/** KRAKEN_COMMAND names another build, as of before a change. */
+const KRAKEN = process.env['KRAKEN_COMMAND'] ?? join(ROOT, 'host/bin/kraken.js');
 const ECHO = join(ROOT, 'test/fixtures/echo');
 const START_LIMIT = 60_000;
 
@@ -83,7 +84,6 @@ export class Cluster {
 
   async end(): Promise<void> {
     await Promise.all([...this.hosts.values()].map((host) => host.stop()));
-    this.network.end();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -92,7 +92,6 @@ export class SyncHost {
   readonly plan: HostPlan;
   readonly place: Place;
   readonly folder: string;
-  readonly runDir: string;
   readonly #cluster: Cluster;
   #process: ChildProcess | undefined;
   #client: Client | undefined;
@@ -108,7 +107,6 @@ export class SyncHost {
     this.plan = plan;
     this.place = place;
     this.folder = join(cluster.folder, plan.name);
-    this.runDir = join(this.folder, 'run');
     mkdirSync(this.folder, { mode: 0o700 });
     this.configure();
   }
@@ -169,7 +167,7 @@ export class SyncHost {
     return out;
   }
 
-  /** The token that it shows at the door. */
+  /** The token that it shows at the door; a host with one keeps its key on disk. */
   token(token: string): void {
     writeFileSync(this.file('token'), `${token}\n`, { mode: 0o600 });
   }
@@ -178,7 +176,7 @@ export class SyncHost {
   async start(): Promise<void> {
     const { id, parents = [], addresses = parents.map((name) => this.#cluster.host(name).place.address) } = this.plan;
     const args = ['up', '--id', id, '--listen', this.place.address];
-    if (addresses.length > 0) args.push('--parent', addresses.join(','), '--ca', this.#cluster.pin, '--run-dir', this.runDir);
+    if (addresses.length > 0) args.push('--parent', addresses.join(','), '--ca', this.#cluster.pin);
     if (existsSync(this.file('token'))) args.push('--token-file', this.file('token'));
     // The namespace has mounts of its own too.
     writeFileSync(this.file('boot_id'), `${this.#boot}\n`);
@@ -202,10 +200,10 @@ export class SyncHost {
     }
   }
 
-  /** The machine has booted anew: what lay in /run is gone. */
+  /** The machine has booted anew: what it keeps in memory is gone, which is all where it has no token, and so no disk. */
   rebooted(): void {
     this.#boot = randomUUID();
-    rmSync(this.runDir, { recursive: true, force: true });
+    if (!existsSync(this.file('token'))) rmSync(this.file('data'), { recursive: true, force: true });
   }
 
   /** Watches all nodes, all paths, both views. */
