@@ -221,6 +221,7 @@ export class Syncing {
       if (!(error instanceof RefusalError)) throw error;
       const { code, why, todo } = error.refusal;
       if (todo.startsWith('reboot')) return { kind: 'reboot', why };
+      if (todo.startsWith('It makes a new key')) return { kind: 'no', why, newKey: true };
       return { kind: code === CODES.notPermitted ? 'no' : 'wait', why };
     }
     const host = { generation, ...(listens > 0 ? { listens: { host: claim.address, port: listens } } : {}) };

@@ -72,6 +72,11 @@ export class Lab {
     return this.spawn(process.execPath, [KRAKEN, ...args]);
   }
 
+  /** The same for one of several hosts, whose places are in `env`. */
+  krakenWith(env: Readonly<Record<string, string>>, args: readonly string[]): Started {
+    return this.spawn(process.execPath, [KRAKEN, ...args], env);
+  }
+
   /** `kraken ARGS…`, when it has ended. */
   kraken(...args: string[]): Promise<Ended> {
     return this.start(...args).ended;
@@ -92,8 +97,12 @@ export class Lab {
     return host;
   }
 
-  async client(hears: Parameters<typeof openClient>[1] = {}): Promise<Client> {
-    const call = { paths: { socket: this.socket }, user: 'ada', io: { err: (text: string) => assert.fail(text) } } as unknown as Call;
+  client(hears: Parameters<typeof openClient>[1] = {}): Promise<Client> {
+    return this.clientAt(this.socket, hears);
+  }
+
+  async clientAt(socket: string, hears: Parameters<typeof openClient>[1] = {}): Promise<Client> {
+    const call = { paths: { socket }, user: 'ada', io: { err: (text: string) => assert.fail(text) } } as unknown as Call;
     const client = await openClient(call, hears);
     this.#clients.push(client);
     return client;
