@@ -37,6 +37,14 @@ export class Incoming {
     this.#given = undefined;
   }
 
+  /** What was taken is not there any more; true where a snapshot must be asked for, as none is on its way that is known of. */
+  forget(): boolean {
+    this.#mirror.clear();
+    this.digest = 0;
+    if (this.have > 0 && !this.#within && !this.#given?.update.snapshot) this.broken = true;
+    return this.broken;
+  }
+
   /** An update is being taken, or a snapshot is still being told: the mirror cannot be compared. */
   get isBusy(): boolean {
     return this.#given !== undefined || this.#within;

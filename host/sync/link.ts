@@ -125,7 +125,7 @@ export class Link {
   /** What was taken is not there any more (the peer was held for dead): it tells everything anew. */
   distrust(now: Millis): void {
     this.#agrees = false;
-    this.#listening.restart();
+    this.#listening.forget(now);
     this.greet(now);
   }
 

@@ -48,6 +48,11 @@ export class Listening {
     this.#assemblies.stream.clear();
   }
 
+  /** What was taken is not there any more: a snapshot is asked for. */
+  forget(now: Millis): void {
+    if (this.#in.forget()) this.#isWrong(now);
+  }
+
   streamClosed(): void {
     this.#assemblies.stream.clear();
   }

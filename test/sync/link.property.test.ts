@@ -59,6 +59,8 @@ function play(seed: number): Pair {
     });
     pair.set(side, [...changes, ['z', '/clock', ++clock]]);
     if (some(story.restarts)) pair.restart(some(0.5) ? 'parent' : 'child');
+    // Where every state must be one that was offered, a part of one would not be.
+    if (pair.splits && some(0.05)) pair.distrust(some(0.5) ? 'parent' : 'child');
     if (some(story.streams)) pair.openStream();
     if (some(story.streams)) pair.closeStream();
     if (some(story.blocks)) pair.udpBlocked = !pair.udpBlocked;

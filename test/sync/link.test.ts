@@ -421,6 +421,18 @@ test('once the mirror was right again, the next mistake is asked about as soon a
   assert.equal(child.figures.updatesIn, 5);
 });
 
+test('what was forgotten of the peer is told anew, though nothing has changed there', () => {
+  const { parent, child } = met();
+  parent.distrust(1_000);
+  assert.deepEqual(hand(parent, child, 1_000), ['udp hello asks resync']);
+  assert.deepEqual(hand(child, parent, 1_001), ['udp hello', 'udp update 2 all: /b=1']);
+  hand(parent, child, 1_002);
+  child.greet(2_000);
+  hand(child, parent, 2_000);
+  hand(parent, child, 2_000);
+  assert.ok(parent.inSync && child.inSync);
+});
+
 test('an update whose digest is wrong is taken, and a snapshot is asked for', () => {
   const { child } = met();
   const head = { run: 1, number: 2, snapshot: false, begins: false, more: false, digest: 5 };

@@ -47,6 +47,7 @@ class End {
   peerGeneration = 0;
   /** Raised by a restart: what was under way before is lost. */
   life = 0;
+  busyUntil = 0;
   link!: Link;
   seal!: Seal;
   taken = 0;
@@ -106,6 +107,7 @@ export class Pair {
 
   #start(end: End): void {
     end.life++;
+    end.busyUntil = 0;
     end.generation++;
     const { generation, peerGeneration, side } = end;
     end.seal = new Seal({ secret: SECRET, sid: SID, side, generation, peerGeneration: side === 'child' ? peerGeneration : 0 });
@@ -113,6 +115,13 @@ export class Pair {
     end.link = new Link({ settings: this.settings, peerIs, run: generation, now: this.now, random: this.#random });
     for (const [key, value] of end.truth) end.link.offer(key.slice(0, 1), key.slice(1), value);
     if (side === 'child') end.link.greet(this.now);
+  }
+
+  /** The core forgets all that it was told, as of a peer that was held for dead. */
+  distrust(side: Side): void {
+    this[side].state.clear();
+    this[side].link.distrust(this.now);
+    this.#flush(this[side]);
   }
 
   openStream(): void {
@@ -215,7 +224,9 @@ export class Pair {
       }
       this.#flush(end);
     };
-    if (this.weather.work > 0) this.#later(this.weather.work * this.#random(), finish);
+    // It takes one after the other, also what came of a peer that has restarted since.
+    end.busyUntil = Math.max(this.now, end.busyUntil) + this.weather.work * this.#random();
+    if (end.busyUntil > this.now) this.#later(end.busyUntil - this.now, finish);
     else finish();
   }
 
