@@ -6,7 +6,7 @@ import type { PlaceSources, Said } from './place.ts';
 
 /** A token with room for how people write. */
 const LARGEST = 1_024;
-const TODO = 'Put in what kraken token create printed, and nothing else';
+const AS_PRINTED = 'Put in what kraken token create printed, and nothing else';
 
 /**
  * --token-file, then KRAKEN_TOKEN, then the file that KRAKEN_TOKEN_FILE or the configuration names, then the kernel's; read each time
@@ -24,7 +24,7 @@ export function tokenOf(
 
 function fixed(text: string, by: string): () => string {
   const token = readToken(text);
-  if (token === undefined) throw usage(`${by} is no token: 32 letters and digits, in groups or not`, TODO);
+  if (token === undefined) throw usage(`${by} is no token: 32 letters and digits, in groups or not`, AS_PRINTED);
   return () => token;
 }
 
@@ -35,7 +35,7 @@ function fromFile(path: string, by: string): (() => string | undefined) | undefi
     if (found.why === 'ENOENT') return () => tokenIn(path);
     throw usage(`${by}: ${path} ${found.why}`, found.todo);
   }
-  if (readToken(found.text) === undefined) throw usage(`${by}: what stands in ${path} is no token`, TODO);
+  if (readToken(found.text) === undefined) throw usage(`${by}: what stands in ${path} is no token`, AS_PRINTED);
   return () => tokenIn(path);
 }
 
@@ -50,13 +50,13 @@ function read(path: string): { readonly text: string } | { readonly why: string;
     fd = openSync(path, 'r');
     const found = fstatSync(fd);
     const { mode, size } = found;
-    if (!found.isFile()) return { why: 'is no file', todo: TODO };
+    if (!found.isFile()) return { why: 'is no file', todo: AS_PRINTED };
     if ((mode & 0o077) !== 0)
       return {
         why: `can be read by others (mode 0${(mode & 0o777).toString(8)})`,
         todo: 'Make another token, and its file with chmod 600',
       };
-    if (size > LARGEST) return { why: `is too long for a token (${size} bytes)`, todo: TODO };
+    if (size > LARGEST) return { why: `is too long for a token (${size} bytes)`, todo: AS_PRINTED };
     return { text: readFileSync(fd, 'latin1') };
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
