@@ -58,7 +58,7 @@ function row({ at, rev, node, path, view, from, to, by, why }: Change, names: Re
   const values = `${valueText(from)} → ${style.bold(valueText(to))}`;
   const what =
     view === 'note'
-      ? noteText(path, to, io.now())
+      ? noteText(path, to, io.now(), names)
       : path === ''
         ? to === undefined
           ? 'deleted'

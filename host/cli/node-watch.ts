@@ -55,7 +55,7 @@ function changeText({ io, style }: Call, change: Change, names: ReadonlyMap<stri
   const { node, path, view, from, to, by, why, at } = change;
   const head = `${timeText(at ?? io.now(), io.now())}  ${style.bold(names.get(node) ?? node)}`;
   const because = why ? style.dim(`  ${oneLine(why)}`) : '';
-  if (view === 'note') return `${head}  ${noteText(path, to, io.now())}${because}`;
+  if (view === 'note') return `${head}  ${noteText(path, to, io.now(), names)}${because}`;
   if (path === '') return `${head}  ${to === undefined ? 'gone' : 'created'}${by ? ` (${by})` : ''}${because}`;
   const verb = view === 'cfg' ? 'wanted' : 'seen';
   return `${head}  ${pathText(path)} ${valueText(from)} → ${style.bold(valueText(to))}  (${verb}${by ? ` by ${by}` : ''})${because}`;

@@ -1,6 +1,6 @@
 /** Values, times and paths as a person reads them. */
 import type { Json } from '@kraken-hpc/sdk/wire';
-import { failedText } from '../core/notes.ts';
+import { noteSentence } from '../core/notes.ts';
 import { oneLine } from './columns.ts';
 
 /** Of a value nobody has set or seen. */
@@ -50,8 +50,8 @@ export function timeText(at: number, now: number): string {
 }
 
 /** What a note of the history says: its name with its value, or the sentence that they make. */
-export function noteText(note: string, value: Json | undefined, now: number): string {
-  const sentence = failedText(note, value);
+export function noteText(note: string, value: Json | undefined, now: number, names: ReadonlyMap<string, string>): string {
+  const sentence = noteSentence(note, value, (id) => names.get(id) ?? id);
   if (sentence !== undefined) return oneLine(sentence);
   if (value === undefined || value === true) return note;
   return note === 'held' && typeof value === 'number' ? `held until ${timeText(value, now)}` : `${note} ${valueText(value)}`;

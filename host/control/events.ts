@@ -2,7 +2,7 @@
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
 import { matches, type NodeSet } from '../core/nodeset.ts';
-import { failedText } from '../core/notes.ts';
+import { noteSentence } from '../core/notes.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Change, Millis, NodeId, Turn } from '../core/record.ts';
 import { packLines } from './lines.ts';
@@ -110,10 +110,11 @@ export class Events {
   }
 
   #sentence({ node, view, path, from, to, by, why }: Change): string {
-    const name = this.#engine().node(node)?.name || node;
+    const nameOf = (id: string): string => this.#engine().node(id)?.name || id;
+    const name = nameOf(node);
     const because = why ? ` (${why})` : '';
     if (view === 'note') {
-      const text = failedText(path, to) ?? `${path}${to === undefined || to === true ? '' : ` ${wordOf(to)}`}`;
+      const text = noteSentence(path, to, nameOf) ?? `${path}${to === undefined || to === true ? '' : ` ${wordOf(to)}`}`;
       return `${name}: ${text}${because}`;
     }
     if (path === '') return `${name}: ${to === undefined ? 'deleted' : 'created'} by ${by}${because}`;
