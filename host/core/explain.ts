@@ -90,7 +90,8 @@ export function reasonsOf(w: World, node: Node, plan: Plan): Reason[] {
 function hostReasons(w: World, node: Node): Hindrance[] {
   const { refused, window, at, waits } = node.book;
   const found: Hindrance[] = [];
-  if (waits && isOthers(w, node)) found.push({ kind: waits.kind, since: waits.since, text: waits.text });
+  if (waits && isOthers(w, node) && !(refused && waits.kind === 'refusedClaim'))
+    found.push({ kind: waits.kind, since: waits.since, text: waits.text });
   if (refused) found.push({ kind: 'refusedClaim', since: refused.since, text: refused.text });
   if (node.walk === 'atGoal' || node.live || at?.live) return found;
   const left = windowLeft(w, node);
