@@ -221,6 +221,8 @@ export class Node {
   hangsOn: readonly NodeId[] = [];
   /** What the parent says that others observed, by path: taken where nobody here knows better. */
   told: Map<Path, readonly [value: Json, by: string]> | undefined;
+  /** What the hosts below say of it, each for itself: `[value, by, boot?, over?]` by path. */
+  said: Map<NodeId, Map<Path, readonly Json[]>> | undefined;
 
   constructor(id: NodeId) {
     this.id = id;

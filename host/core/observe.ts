@@ -65,7 +65,7 @@ function observeValue(
     w.dropped.stale++;
     return undefined;
   }
-  if (same) return confirm(w, node, path, value);
+  if (same) return confirm(w, node, service, path, value, boot);
   if (path === BUSY && !mayChangeLease(w, node, service)) {
     w.dropped.second++;
     return undefined;
@@ -105,8 +105,10 @@ function capLease(w: World, service: string, value: Json): Json {
   return { ...lease, until: typeof lease['until'] === 'number' ? Math.min(lease['until'], most) : most };
 }
 
-/** Seen again as it was. */
-function confirm(w: World, node: Node, path: Path, value: Json): undefined {
+/** Seen again as it was. What the parent has said so far is this host's own word from now on, and so reported upward. */
+function confirm(w: World, node: Node, service: string, path: Path, value: Json, boot: string | undefined): undefined {
+  const said = node.facts.get(path);
+  if (said?.via !== undefined && !w.nodes.has(said.via)) w.setFact(node, path, value, service, boot ? { boot } : undefined);
   const fact = node.facts.get(path);
   if (!fact) return undefined;
   fact.at = w.now;

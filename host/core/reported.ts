@@ -13,6 +13,7 @@ import type { Node } from './node.ts';
 import { seenSync } from './observe.ts';
 import { isObject, sameJson } from './pointer.ts';
 import type { NodeId } from './record.ts';
+import { say, settleSaid } from './said.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
 import { holdersOf } from './tell.ts';
 import type { World } from './world.ts';
@@ -60,8 +61,9 @@ function takeNode(w: World, host: Node, id: NodeId, items: ReadonlyMap<string, I
 function takeSession(w: World, node: Node, host: Node, value: Json | undefined): void {
   const known = node.book.at;
   if (!isObject(value)) {
-    if (known?.via === host.id && known.live) attach(w, node, { ...known, live: false });
-    return;
+    if (known?.via !== host.id || !known.live) return;
+    attach(w, node, { ...known, live: false });
+    return settleSaid(w, node);
   }
   const { host: at, term, live, boot, key } = value;
   if (typeof at !== 'string' || typeof term !== 'number' || typeof live !== 'boolean') return;
@@ -72,6 +74,7 @@ function takeSession(w: World, node: Node, host: Node, value: Json | undefined):
   if (known && (known.host !== at || known.via !== host.id)) leave(w, node);
   if (typeof boot === 'string') w.book(node, 'boot', boot);
   attach(w, node, { host: at, term, live, via: host.id, ...(typeof key === 'string' ? { key } : {}) });
+  settleSaid(w, node);
 }
 
 function takeWord(w: World, node: Node, host: Node, member: string, value: Json | undefined): void {
@@ -108,21 +111,29 @@ function takeWord(w: World, node: Node, host: Node, member: string, value: Json 
 /** One observed value: `[value, by, boot?, over?]`. */
 function takeFact(w: World, node: Node, host: Node, path: Path, value: Json | undefined): void {
   const isItself = node === host;
-  const { at } = node.book;
-  if (isItself ? path === PHYS : at?.live && at.via !== host.id) {
+  if (isItself && path === PHYS) {
     w.dropped.authority++;
     return;
   }
-  if (!Array.isArray(value)) return forgetOne(w, node, host, path);
-  const [seen, by, boot, over] = value;
+  const said = Array.isArray(value) ? value : [];
+  const [seen, by] = said;
   const declared = w.graph.variable(path)?.declared;
-  if (seen === undefined || typeof by !== 'string' || (declared?.values && !declared.values.some((known) => known === seen))) {
+  const isBad = typeof by !== 'string' || (declared?.values && !declared.values.some((known) => known === seen));
+  if (value !== undefined && (seen === undefined || isBad)) {
     w.dropped.badValue++;
     return;
   }
-  if (declared?.unknown !== undefined && seen === declared.unknown) return forgetOne(w, node, host, path);
+  const isUnknown = value === undefined || (declared?.unknown !== undefined && seen === declared.unknown);
+  if (!isItself) return say(w, node, host.id, path, isUnknown ? undefined : said);
+  if (isUnknown) forgetOne(w, node, host, path);
+  else takeItsOwn(w, node, path, said);
+}
+
+/** Of its own node a host's word stands. */
+function takeItsOwn(w: World, node: Node, path: Path, [seen, by, , over]: readonly Json[]): void {
   const fact = node.facts.get(path);
-  if (fact?.via === host.id && sameJson(fact.value, seen)) {
+  if (seen === undefined || typeof by !== 'string') return;
+  if (fact?.via === node.id && sameJson(fact.value, seen)) {
     fact.at = w.now;
     delete fact.stale;
     return;
@@ -132,11 +143,10 @@ function takeFact(w: World, node: Node, host: Node, path: Path, value: Json | un
     w.dropped.second++;
     return;
   }
-  const mine = isItself ? host.book.boot : typeof boot === 'string' ? boot : undefined;
-  const more = { via: host.id, ...(mine === undefined ? {} : { boot: mine }), ...(over === undefined ? {} : { over }) };
-  w.setFact(node, path, seen, by, more);
+  const { boot } = node.book;
+  w.setFact(node, path, seen, by, { via: node.id, ...(boot === undefined ? {} : { boot }), ...(over === undefined ? {} : { over }) });
   if (path === RUN && seen === 'SYNC') seenSync(w, node);
-  if (isItself) forget(w, node, path);
+  forget(w, node, path);
 }
 
 function forgetOne(w: World, node: Node, host: Node, path: Path): void {
@@ -149,6 +159,7 @@ function forgetOne(w: World, node: Node, host: Node, path: Path): void {
 function forgetOthers(w: World, host: Node, named: ReadonlyMap<NodeId, ReadonlyMap<string, Item>>): void {
   for (const node of [...w.tree.through(host.id)]) {
     const items = named.get(node.id);
+    for (const path of [...(node.said?.get(host.id)?.keys() ?? [])]) if (!items?.has(path)) say(w, node, host.id, path, undefined);
     for (const [path, fact] of node.facts) if (fact.via === host.id && !items?.has(path)) forgetOne(w, node, host, path);
     if (node !== host && !items?.has('@session')) takeSession(w, node, host, undefined);
   }

@@ -51,6 +51,7 @@ export class Tree {
     this.windows.delete(node);
     this.rehung.delete(node);
     for (const { via } of node.facts.values()) if (via !== undefined) this.#through.get(via)?.delete(node);
+    for (const host of node.said?.keys() ?? []) this.#through.get(host)?.delete(node);
     if (node.book.at?.via !== undefined) this.#through.get(node.book.at.via)?.delete(node);
     this.isStirred = true;
   }
