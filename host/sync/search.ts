@@ -22,8 +22,8 @@ export class Search {
   readonly #parts: Parts;
   /** Ids by address, learnt at the door. */
   readonly #ids = new Map<string, NodeId>();
-  /** Asked in vain since this host was last without a parent. */
-  readonly #unhelpful = new Set<string>();
+  /** They were there, and did not take this host: until when they are not sought out again. */
+  readonly #unhelpful = new Map<string, Millis>();
   #attempt = 0;
   /** Questions at doors that are not answered yet. */
   readonly #asked = new Map<number, Address>();
@@ -50,14 +50,14 @@ export class Search {
    * The parents that cfg names come first, in its order; where nobody met so far is the first of them, those that were not met come
    * before the others: one of them may be. Then as they were given.
    */
-  order(): readonly Address[] {
+  order(now: Millis): readonly Address[] {
     const { world } = this.#parts;
     const cfg = world.nodes.get(world.self)?.cfg;
     const wanted = [cfg?.['parentId'], ...(Array.isArray(cfg?.['parents']) ? cfg['parents'] : [])];
     const isMet = [...this.#ids.values()].some((id) => id === wanted[0]);
     const rank = (address: Address): number => {
       const id = this.#ids.get(text(address));
-      if (id === undefined) return isMet || wanted[0] === undefined || this.#unhelpful.has(text(address)) ? wanted.length : 0;
+      if (id === undefined) return isMet || wanted[0] === undefined || (this.#unhelpful.get(text(address)) ?? 0) > now ? wanted.length : 0;
       const at = wanted.indexOf(id);
       return at < 0 ? wanted.length : at;
     };
@@ -67,7 +67,7 @@ export class Search {
   /** A round through all of them: the others first, in their order, then the one that was lost. True where somebody is asked. */
   begin(lost: Address | undefined, now: Millis): boolean {
     this.#unhelpful.clear();
-    const order = this.order();
+    const order = this.order(now);
     this.#round = [...order.filter((one) => !sameAddress(one, lost)), ...order.filter((one) => sameAddress(one, lost))];
     this.retryAt = Number.POSITIVE_INFINITY;
     return this.#next(now);
@@ -97,6 +97,8 @@ export class Search {
       return outcome.admission.term > this.#term ? { address, admission: outcome.admission } : undefined;
     }
     if (attempt !== this.#attempt) return undefined;
+    const isThere = outcome.kind !== 'refusedConnection' && outcome.kind !== 'noAnswer';
+    if (isThere) this.#unhelpful.set(text(address), now + COMPLAIN);
     if (outcome.kind === 'reboot') this.#parts.act({ type: 'reboot', why: outcome.why });
     this.fails(address, outcome.kind === 'untrusted' || outcome.kind === 'no' ? 'error' : 'warn', outcome.why, now);
     this.#round.shift();
@@ -113,7 +115,6 @@ export class Search {
   /** Said once for each reason, and again from time to time. */
   fails(address: Address, level: 'warn' | 'error', why: string, now: Millis): void {
     this.why = `${text(address)}: ${why}`;
-    this.#unhelpful.add(text(address));
     const message = `the parent ${text(address)} does not take this host: ${why}`;
     const said = this.#said.get(text(address));
     if (said?.message === message && now - said.at < COMPLAIN) return;

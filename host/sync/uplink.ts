@@ -245,7 +245,7 @@ export class Uplink {
 
   /** A better parent that can be connected to for a while on end is moved back to. */
   #feel(now: Millis): void {
-    const best = this.#search.order()[0];
+    const best = this.#search.order(now)[0];
     const isElsewhere = this.state === 'connected' && best !== undefined && !sameAddress(best, this.#saved?.address);
     const move = this.#feeler.tick(isElsewhere ? best : undefined, now);
     if (move) this.#search.ask(move);
