@@ -2,7 +2,7 @@
 import { revoke } from './claim.ts';
 import type { Author, Command } from './event.ts';
 import type { Node } from './node.ts';
-import { openWindow } from './window.ts';
+import { closeWindow, openWindow } from './window.ts';
 import type { World } from './world.ts';
 
 type Admission = Extract<Command, { kind: 'admit' | 'revoke' | 'token' | 'noToken' }>;
@@ -17,6 +17,8 @@ export function admission(w: World, node: Node, command: Admission, author: Auth
       return;
     case 'revoke':
       revoke(w, node, keysOf(node));
+      closeWindow(w, node);
+      w.book(node, 'token', undefined);
       return;
     case 'token':
       w.book(node, 'token', { hash: command.hash, until: command.until });

@@ -14,7 +14,7 @@ import type { Fact, NodeId } from './record.ts';
 import { BUSY, RUN } from './situation.ts';
 import type { Frozen } from './tree.ts';
 import { forgive } from './walk.ts';
-import { settleWindows } from './window.ts';
+import { closeWindow, settleWindows } from './window.ts';
 import type { World } from './world.ts';
 
 /** Those that end when they are not told any more. */
@@ -36,12 +36,7 @@ export function toldWord(w: World, parent: NodeId, node: Node, member: string, v
         w.book(node, 'token', { hash: value['hash'], until: value['until'] });
       return;
     case '@revoked':
-      if (Array.isArray(value))
-        revoke(
-          w,
-          node,
-          value.map(String).filter((key) => !node.book.revoked?.includes(key)),
-        );
+      if (Array.isArray(value)) revoked(w, node, value.map(String));
       return;
     case '@deaf':
       node.deafAbove = Array.isArray(value) ? value.map(String) : [];
@@ -58,6 +53,14 @@ export function toldWord(w: World, parent: NodeId, node: Node, member: string, v
     default:
       return asked(w, node, member, value);
   }
+}
+
+/** A window that one of these keys has used is over; one that a person opened since stays. */
+function revoked(w: World, node: Node, keys: readonly string[]): void {
+  const others = keys.filter((key) => !node.book.revoked?.includes(key));
+  const { window } = node.book;
+  revoke(w, node, others);
+  if (window?.claimed !== undefined && others.includes(window.claimed)) closeWindow(w, node);
 }
 
 /** What was asked for once: told again, it is not done again. */

@@ -25,6 +25,12 @@ export function openOnPower(w: World, node: Node): void {
   if (isOfCore(w, node)) openWindow(w, node, 'this host switched it on');
 }
 
+/** Who was there is locked out: what comes now is not the first claim of its boot, and needs a person. */
+export function closeWindow(w: World, node: Node): void {
+  w.tree.windows.delete(node);
+  w.book(node, 'window', undefined);
+}
+
 /** Firmware asks several times in one boot. */
 export function openOnDhcp(w: World, node: Node): void {
   if (!isOfCore(w, node)) return;
@@ -72,8 +78,7 @@ export function beat(w: World): void {
   for (const node of w.tree.windows) {
     settleWindow(w, node);
     if (windowLeft(w, node) !== undefined) continue;
-    w.tree.windows.delete(node);
-    w.book(node, 'window', undefined);
+    closeWindow(w, node);
   }
   w.keep('upAt', w.now);
   w.timers.add(w.now + BEAT, { kind: 'beat' });

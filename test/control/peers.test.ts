@@ -91,8 +91,17 @@ test('admit opens the door for the next host that asks, revoke closes it', async
     const knock = (key: string) =>
       host.ask((request) => ({ type: 'claim', request, claim: { ...claim, key, proof: { kind: 'boot', privileged: true } } }));
     assert.deepEqual(await knock('k1'), { term: 1 });
+    await one.ask('token/create', { set: 'kr1', until: NOW + HOUR });
     assert.equal((await one.ask('node/revoke', { set: 'kr1', why: 'stolen' })).nodes, 1);
     await assert.rejects(knock('k1'), /its key was revoked/);
+    await assert.rejects(knock('k2'), /neither caused nor saw its boot/, 'with another key neither: the window is shut');
+    assert.deepEqual(await one.ask('token/list', {}), { tokens: [] }, 'and its token is none any more');
+    assert.equal(book()?.hold, undefined, 'and nobody takes it for a second claim');
+    await one.ask('node/admit', { set: 'kr1' });
+    assert.deepEqual(await knock('k2'), { term: 2 });
+    await one.ask('node/admit', { set: 'kr2' });
+    await one.ask('node/revoke', { set: 'kr2', why: 'not that one' });
+    assert.equal(host.engine.world.nodes.get(idOf(2))?.book.window, undefined, 'a window that nobody has used yet is shut as well');
     const { changes } = await one.ask('node/history', { set: 'kr1', limit: 100 });
     for (const note of ['admit', 'revoke'])
       assert.ok(
