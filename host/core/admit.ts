@@ -11,6 +11,7 @@ export function admit(w: World, node: Node, { boot, key, proof, term }: Claim): 
   const { book } = node;
   const next = Math.max(term, book.key?.term ?? 0, book.at?.term ?? 0) + 1;
   const kind = book.key?.fp === key ? book.key.kind : proof.kind;
+  const wasAway = term > (book.key?.term ?? 0);
   w.book(node, 'key', { fp: key, boot, term: next, kind, at: w.now });
   if (book.window) w.book(node, 'window', { ...book.window, claimed: key });
   if (proof.kind === 'token' && book.token?.hash === proof.hash) {
@@ -18,9 +19,9 @@ export function admit(w: World, node: Node, { boot, key, proof, term }: Claim): 
     w.book(node, 'token', undefined);
   }
   w.book(node, 'refused', undefined);
-  // What its host said through others is over: it says it here from now on.
+  // What its host said through others is over, and what it said here before it was elsewhere: it says it here from now on.
   for (const [path, fact] of node.facts)
-    if (fact.boot && fact.via !== undefined && fact.via !== node.id && path !== BUSY)
+    if (fact.boot && fact.via !== undefined && (wasAway || fact.via !== node.id) && path !== BUSY)
       w.setFact(node, path, undefined, 'core', { why: 'its host is attached here now' });
   attach(w, node, { host: w.self, term: next, live: true, key });
   observe(w, 'core', { node: node.id, values: { [RUN]: 'INIT' }, heard: 'session', session: { boot, live: true } });

@@ -33,12 +33,12 @@ export function reportedBy(w: World, event: Extract<Event, { type: 'reported' }>
     return;
   }
   const named = byNode(event.items);
-  for (const [id, items] of named) takeNode(w, host, id, items);
+  for (const [id, items] of named) takeNode(w, host, id, items, event.all);
   if (event.all) forgetOthers(w, host, named);
   w.answer(event.request, { revision: w.revision }, false);
 }
 
-function takeNode(w: World, host: Node, id: NodeId, items: ReadonlyMap<string, Item>): void {
+function takeNode(w: World, host: Node, id: NodeId, items: ReadonlyMap<string, Item>, all: boolean): void {
   const node = w.nodes.get(id);
   if (!node) {
     w.dropped.unknownNode++;
@@ -49,12 +49,16 @@ function takeNode(w: World, host: Node, id: NodeId, items: ReadonlyMap<string, I
     w.dropped.authority++;
     return;
   }
-  const session = items.get('@session');
-  if (session && !isItself) takeSession(w, node, host, session.value);
-  for (const { member, value } of items.values()) {
-    if (member.startsWith('/')) takeFact(w, node, host, member, value);
-    else if (member !== '@session') takeWord(w, node, host, member, value);
+  for (const { member, value } of items.values()) if (member.startsWith('/')) takeFact(w, node, host, member, value);
+  if (!isItself) {
+    // What it does not say any more goes before where the node is: of two admissions, nothing of the one before is believed again.
+    if (all) for (const path of [...(node.said?.get(host.id)?.keys() ?? [])]) if (!items.has(path)) say(w, node, host.id, path, undefined);
+    const session = items.get('@session');
+    if (session) takeSession(w, node, host, session.value);
+    settleSaid(w, node, items.keys(), session !== undefined);
   }
+  for (const { member, value } of items.values())
+    if (!member.startsWith('/') && member !== '@session') takeWord(w, node, host, member, value);
 }
 
 /** The highest admission owns the node: whoever had it before has said what it said. */
@@ -63,7 +67,7 @@ function takeSession(w: World, node: Node, host: Node, value: Json | undefined):
   if (!isObject(value)) {
     if (known?.via !== host.id || !known.live) return;
     attach(w, node, { ...known, live: false });
-    return settleSaid(w, node);
+    return;
   }
   const { host: at, term, live, boot, key } = value;
   if (typeof at !== 'string' || typeof term !== 'number' || typeof live !== 'boolean') return;
@@ -74,7 +78,6 @@ function takeSession(w: World, node: Node, host: Node, value: Json | undefined):
   if (known && (known.host !== at || known.via !== host.id)) leave(w, node);
   if (typeof boot === 'string') w.book(node, 'boot', boot);
   attach(w, node, { host: at, term, live, via: host.id, ...(typeof key === 'string' ? { key } : {}) });
-  settleSaid(w, node);
 }
 
 function takeWord(w: World, node: Node, host: Node, member: string, value: Json | undefined): void {
@@ -159,8 +162,10 @@ function forgetOne(w: World, node: Node, host: Node, path: Path): void {
 function forgetOthers(w: World, host: Node, named: ReadonlyMap<NodeId, ReadonlyMap<string, Item>>): void {
   for (const node of [...w.tree.through(host.id)]) {
     const items = named.get(node.id);
-    for (const path of [...(node.said?.get(host.id)?.keys() ?? [])]) if (!items?.has(path)) say(w, node, host.id, path, undefined);
+    if (!items) for (const path of [...(node.said?.get(host.id)?.keys() ?? [])]) say(w, node, host.id, path, undefined);
     for (const [path, fact] of node.facts) if (fact.via === host.id && !items?.has(path)) forgetOne(w, node, host, path);
-    if (node !== host && !items?.has('@session')) takeSession(w, node, host, undefined);
+    if (node === host || items?.has('@session')) continue;
+    takeSession(w, node, host, undefined);
+    settleSaid(w, node, [], true);
   }
 }

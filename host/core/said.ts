@@ -11,7 +11,7 @@ import { BUSY, RUN } from './situation.ts';
 import { inSubtree } from './tell.ts';
 import type { World } from './world.ts';
 
-/** `value`: `[value, by, boot?, over?]`; undefined = it says nothing of it any more. */
+/** Kept, and not believed yet. `value`: `[value, by, boot?, over?]`; undefined = it says nothing of it any more. */
 export function say(w: World, node: Node, host: NodeId, path: Path, value: readonly Json[] | undefined): void {
   const paths = node.said?.get(host);
   if (value) {
@@ -21,19 +21,18 @@ export function say(w: World, node: Node, host: NodeId, path: Path, value: reado
       node.said.set(host, new Map([[path, value]]));
     }
     w.tree.heardThrough(host, node);
-  } else {
-    paths?.delete(path);
-    if (paths?.size === 0) node.said?.delete(host);
-    const fact = node.facts.get(path);
-    if (fact?.via === host) w.setFact(node, path, undefined, fact.by, { via: host });
+    return;
   }
-  settle(w, node, path);
+  paths?.delete(path);
+  if (paths?.size === 0) node.said?.delete(host);
+  const fact = node.facts.get(path);
+  if (fact?.via === host) w.setFact(node, path, undefined, fact.by, { via: host });
 }
 
-/** The node is elsewhere than before: others are believed now. */
-export function settleSaid(w: World, node: Node): void {
-  const paths = new Set<Path>();
-  for (const said of node.said?.values() ?? []) for (const path of said.keys()) paths.add(path);
+/** Something new was said of these; `all`: the node is elsewhere than before, and others may be believed now. */
+export function settleSaid(w: World, node: Node, news: Iterable<Path>, all: boolean): void {
+  const paths = new Set<Path>(news);
+  if (all) for (const said of node.said?.values() ?? []) for (const path of said.keys()) paths.add(path);
   for (const path of paths) settle(w, node, path);
 }
 

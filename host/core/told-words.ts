@@ -1,5 +1,5 @@
 /** The members of what a parent tells that are no cfg: what operators said, where nodes are, what others observed. */
-import { letIn } from './admission.ts';
+import { letIn, shutOut } from './admission.ts';
 import { attach, attachedBelow, isElsewhere } from './attach.ts';
 import { noteLost } from './brake.ts';
 import { revoke } from './claim.ts';
@@ -14,7 +14,7 @@ import type { Fact, NodeId } from './record.ts';
 import { BUSY, RUN } from './situation.ts';
 import type { Frozen } from './tree.ts';
 import { forgive } from './walk.ts';
-import { closeWindow, settleWindows } from './window.ts';
+import { settleWindows } from './window.ts';
 import type { World } from './world.ts';
 
 /** Those that end when they are not told any more. */
@@ -36,7 +36,12 @@ export function toldWord(w: World, parent: NodeId, node: Node, member: string, v
         w.book(node, 'token', { hash: value['hash'], until: value['until'] });
       return;
     case '@revoked':
-      if (Array.isArray(value)) revoked(w, node, value.map(String));
+      if (Array.isArray(value))
+        revoke(
+          w,
+          node,
+          value.map(String).filter((key) => !node.book.revoked?.includes(key)),
+        );
       return;
     case '@deaf':
       node.deafAbove = Array.isArray(value) ? value.map(String) : [];
@@ -55,14 +60,6 @@ export function toldWord(w: World, parent: NodeId, node: Node, member: string, v
   }
 }
 
-/** A window that one of these keys has used is over; one that a person opened since stays. */
-function revoked(w: World, node: Node, keys: readonly string[]): void {
-  const others = keys.filter((key) => !node.book.revoked?.includes(key));
-  const { window } = node.book;
-  revoke(w, node, others);
-  if (window?.claimed !== undefined && others.includes(window.claimed)) closeWindow(w, node);
-}
-
 /** What was asked for once: told again, it is not done again. */
 function asked(w: World, node: Node, member: string, value: Json | undefined): void {
   if (!isObject(value)) return;
@@ -70,9 +67,11 @@ function asked(w: World, node: Node, member: string, value: Json | undefined): v
   if (typeof id !== 'number' || typeof by !== 'string') return;
   const more = { id, by, ...(typeof why === 'string' ? { why } : {}) };
   if (member === '@admit' && node.book.admitted?.id !== id) {
-    w.book(node, 'admitted', more);
-    w.note(node, 'admit', true, by, more.why);
-    letIn(w, node, by);
+    const isShut = value['shut'] === true;
+    w.book(node, 'admitted', { ...more, ...(isShut ? { shut: true } : {}) });
+    w.note(node, isShut ? 'revoke' : 'admit', true, by, more.why);
+    if (isShut) shutOut(w, node);
+    else letIn(w, node, by);
   } else if (member === '@retry' && node.book.retried?.id !== id) {
     if (kind !== 'retry' && kind !== 'disruptive' && kind !== 'on') return;
     w.book(node, 'retried', { ...more, kind });
@@ -137,7 +136,9 @@ function at(w: World, parent: NodeId, node: Node, value: Json | undefined): void
   const { host, term, live, key } = value;
   if (typeof host !== 'string' || typeof term !== 'number' || typeof live !== 'boolean') return;
   const known = node.book.at;
-  if (known && (attachedBelow(w, node) ? known.term >= term : known.term > term)) return;
+  // Two admissions of one number, each given without knowing of the other: the one that was heard of first above stands.
+  const isOurs = known && attachedBelow(w, node) && (known.host === host || known.term > term);
+  if (known && (isOurs ? known.term >= term : known.term > term)) return;
   const wasAway = isElsewhere(w, node);
   if (known && attachedBelow(w, node)) leave(w, node);
   // A session here that this host has forgotten is none.
