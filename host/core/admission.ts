@@ -16,9 +16,8 @@ export function admission(w: World, node: Node, command: Admission, author: Auth
       letIn(w, node, author.user);
       return;
     case 'revoke':
-      revoke(w, node, keysOf(node));
-      closeWindow(w, node);
-      w.book(node, 'token', undefined);
+      w.book(node, 'admitted', { id: w.revision, by: author.user, shut: true, ...(why ? { why } : {}) });
+      shutOut(w, node);
       return;
     case 'token':
       w.book(node, 'token', { hash: command.hash, until: command.until });
@@ -36,6 +35,13 @@ export function letIn(w: World, node: Node, by: string): void {
   revoke(w, node, keysOf(node));
   if (node.book.hold?.by === 'core') w.book(node, 'hold', undefined);
   openWindow(w, node, `${by} said that it may come`);
+}
+
+/** A person says that whoever has come as this node is not it: neither a key, nor a window, nor a token is left to come in by. */
+export function shutOut(w: World, node: Node): void {
+  revoke(w, node, keysOf(node));
+  closeWindow(w, node);
+  w.book(node, 'token', undefined);
 }
 
 /** The keys that are known to be used for this node now. */

@@ -121,7 +121,8 @@ export interface Book {
   doneOrder?: string;
   /** Requests that flow down once: the last `retry` and `admit`, numbered by the host that was asked. */
   retried?: { readonly id: number; readonly kind: 'retry' | 'disruptive' | 'on'; readonly by: string; readonly why?: string };
-  admitted?: { readonly id: number; readonly by: string; readonly why?: string };
+  /** `shut`: it was revoked instead. */
+  admitted?: { readonly id: number; readonly by: string; readonly why?: string; readonly shut?: true };
   /** What a person must do for it, by the host that acts on it. */
   waits?: { readonly kind: ReasonKind; readonly text: string; readonly since: Millis; readonly command?: string };
   /** Of this host's own node: the parent's last core/sync step that was followed. */

@@ -292,6 +292,23 @@ test('a node that leaves the subtree is dropped there, one that comes is taken, 
   settle(all);
 });
 
+test('what a person said last about whom to let in is so at every host that could be asked', () => {
+  const { tree, root, a, b } = cluster(1);
+  for (const parent of ['a', 'b']) tree.cut(parent, 'l1');
+  const windows = (): readonly boolean[] => [root, a, b].map((host) => host.world.nodes.get('l1')?.book.window !== undefined);
+  root.operate({ kind: 'admit', nodes: ['l1'] });
+  tree.run(SECOND);
+  assert.deepEqual(windows(), [true, true, true]);
+  root.operate({ kind: 'token', nodes: ['l1'], hash: 'h', until: tree.now + MINUTE });
+  root.operate({ kind: 'revoke', nodes: ['l1'], why: 'a test' });
+  tree.run(SECOND);
+  assert.deepEqual(windows(), [false, false, false]);
+  for (const host of [root, a, b]) assert.equal(host.world.nodes.get('l1')?.book.token, undefined, host.id);
+  root.operate({ kind: 'admit', nodes: ['l1'] });
+  tree.run(SECOND);
+  assert.deepEqual(windows(), [true, true, true]);
+});
+
 test('a host with a parent takes no cfg and no orders of its own, and says where they belong; a freeze and a retry it does', () => {
   const { a } = cluster(1);
   const refused = [
