@@ -10,6 +10,8 @@ const KEPT_MOST = 0xffff;
 /** A hello that is not answered is sent again, so often in all. */
 const TRIES = 3;
 const ANSWER_LEAST = 200;
+/** Of so many hellos one asks for an answer: the parent's half costs half, and a lost answer is asked for again at once. */
+const ASKS_EVERY = 2;
 
 interface Heard {
   readonly sent: number;
@@ -28,6 +30,7 @@ export class Greeting {
   #failedAt: Millis = 0;
   #newest: number | undefined;
   #due: Millis;
+  #said = 0;
   #asked: { readonly at: Millis; tries: number; due: Millis } | undefined;
 
   /** `speaksFirst`: the child, which says hello by the clock. */
@@ -45,10 +48,22 @@ export class Greeting {
     return Math.min(this.#due, this.#asked?.due ?? Number.POSITIVE_INFINITY);
   }
 
-  /** The ways on which a hello is due now. */
+  /** A hello by the clock that wants no answer: true where one is due now, and said with this. */
+  saysPlainly(now: Millis): boolean {
+    if (now < this.#due || !this.udpWorks || this.#asked || this.#said % ASKS_EVERY === 0) return false;
+    this.#next(now);
+    return true;
+  }
+
+  #next(now: Millis): void {
+    this.#said++;
+    this.#due = now + this.#settings.hello * (0.9 + 0.2 * this.#random());
+  }
+
+  /** The ways on which a hello that asks is due now. */
   tick(now: Millis): readonly Way[] {
     if (now >= this.#due) {
-      this.#due = now + this.#settings.hello * (0.9 + 0.2 * this.#random());
+      this.#next(now);
       return this.ask(now, !this.udpWorks);
     }
     const asked = this.#asked;

@@ -159,6 +159,7 @@ export class Link {
   }
 
   tick(now: Millis): void {
+    if (this.#greeting.saysPlainly(now)) this.#sayHello(['udp'], false, now);
     this.#ask(this.#greeting.tick(now), now);
     this.#telling.tick(now);
     if (now >= this.#listening.wake) this.#ask(this.#greeting.all, now);
