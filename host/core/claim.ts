@@ -84,7 +84,10 @@ function judge(w: World, node: Node, claim: Claim): Verdict {
 
 type Certificate = Extract<Claim['proof'], { kind: 'certificate' }>;
 
-/** Signed by a host that may vouch for this node: this one, one of its parents, one above it; a middle host for its own subtree alone. */
+/**
+ * Signed by a host that may vouch for this node: this one, one of its parents, one above it, the one that it was attached to when it was
+ * moved here; a middle host for its own subtree alone.
+ */
 function judgeCertificate(w: World, node: Node, claim: Claim, { issuer, boot, term }: Certificate): Verdict {
   const { key, at } = node.book;
   const todo = 'It asks as if it had none.';
@@ -93,6 +96,7 @@ function judgeCertificate(w: World, node: Node, claim: Claim, { issuer, boot, te
     issuer === w.self ||
     w.tree.above.includes(issuer) ||
     parentsOf(node).includes(issuer) ||
+    (at?.host === issuer && at.key === claim.key) ||
     (host !== undefined && inSubtree(w, node, issuer));
   if (!mayVouch) return { kind: 'no', why: `host ${host?.name ?? issuer} signed its certificate, and may not vouch for this node`, todo };
   if (boot !== claim.boot) return { kind: 'no', why: 'its certificate is from another boot', todo };

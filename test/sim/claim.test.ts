@@ -28,6 +28,22 @@ const dhcp = ({ root }: Scene, node = 'n'): void =>
 
 const admit = ({ root }: Scene, node = 'n'): void => void root.operate({ kind: 'admit', nodes: [node] });
 
+/** By the word of m, with admission 5; then m is none of its parents any more. */
+function attachedToM({ root, tree }: Scene): void {
+  root.operate({ kind: 'admit', nodes: ['m'] });
+  root.claim({ node: 'm' });
+  root.send({
+    type: 'reported',
+    request: root.request(),
+    host: 'm',
+    term: 1,
+    all: true,
+    items: [{ node: 'n', member: '@session', value: { host: 'm', term: 5, live: false, boot: 'b1', key: 'k1' } }],
+  });
+  root.apply([{ id: 'n', nodename: 'n', parentId: 'root', runState: 'SYNC' }]);
+  tree.run(SECOND);
+}
+
 /** What came of a claim: its number, or how it was refused. */
 function outcome(answer: ReturnType<Host['claim']>): string {
   if ('term' in answer) return `admitted ${answer.term}`;
@@ -237,6 +253,19 @@ const CASES: readonly Case[] = [
   {
     name: 'a certificate of a host in the middle for a node that is not below it',
     claim: { node: 'alone', ...certificate('m') },
+    expect: 'no',
+    why: /may not vouch/,
+  },
+  {
+    name: 'a certificate of the host that it was attached to when it was moved away from there',
+    given: attachedToM,
+    claim: certificate('m'),
+    expect: 'admitted 6',
+  },
+  {
+    name: 'the same of another key',
+    given: attachedToM,
+    claim: { key: 'k2', ...certificate('m') },
     expect: 'no',
     why: /may not vouch/,
   },
