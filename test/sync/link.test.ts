@@ -496,7 +496,7 @@ test('where datagrams do not get through, everything goes over the stream, and b
   pair.openStream();
   pair.set('parent', [['n', '/a', 0]]);
   pair.set('child', [['n', '/b', 0]]);
-  pair.run(10_000);
+  pair.run(25_000);
   pair.udpBlocked = true;
   for (let i = 1; i <= 20; i++) {
     pair.set('parent', [['n', '/a', i]]);
