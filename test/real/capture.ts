@@ -26,7 +26,14 @@ export class Capture {
     install({ tcpdump: 'tcpdump' });
     const [program, args] = network.atSwitch('tcpdump', ['-i', name, '-U', '-s', '0', '-B', '16384', '-Z', 'root', '-w', file]);
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    for await (const chunk of child.stderr as AsyncIterable<Buffer>) if (chunk.toString().includes('listening on')) break;
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('listening on')) resolve();
+      });
+      child.once('exit', (code) => reject(new Error(`tcpdump ended with ${code}: ${said}`)));
+    });
     return new Capture(file, child);
   }
 
@@ -38,6 +45,7 @@ export class Capture {
   async stop(): Promise<Recording> {
     // What the kernel has is written first.
     await sleep(500);
+    if (this.#process.exitCode !== null) throw new Error(`tcpdump has ended by itself, with ${this.#process.exitCode}`);
     const gone = once(this.#process, 'exit');
     this.#process.kill('SIGTERM');
     await gone;

@@ -115,7 +115,8 @@ async function claims({ to, port, pin, claims: wanted, from }: Job): Promise<Rec
           localAddress: from[turn++ % from.length] ?? '0.0.0.0',
         },
       );
-      const said = outcome.kind === 'admitted' ? 'admitted' : `${outcome.kind}: ${outcome.why}`;
+      const said =
+        outcome.kind === 'admitted' ? 'admitted' : `${outcome.kind}: ${outcome.why.replace(/\d+\.\d+\.\d+\.\d+/, 'the address')}`;
       const key = `${proof.kind}${privileged ? ' from a port of root' : ''} for ${node.slice(0, 8)}…${node.slice(-2)}: ${said}`;
       answers[key] = (answers[key] ?? 0) + 1;
     }),

@@ -41,7 +41,7 @@ export class Network {
     const place = { name, namespace: `${this.#prefix}-${name}`, address: `10.77.0.${number}`, address6: `fd77::${number}` };
     run('ip', ['netns', 'add', place.namespace]);
     run('ip', ['link', 'add', 'eth0', 'netns', place.namespace, 'type', 'veth', 'peer', 'name', name, 'netns', this.#switch]);
-    batch(this.#switch, [`link set ${name} master br0`, `link set ${name} up`]);
+    batch(this.#switch, [`link set dev ${name} master br0`, `link set dev ${name} up`]);
     batch(place.namespace, [
       'link set lo up',
       `addr add ${place.address}/16 dev eth0`,
@@ -110,7 +110,7 @@ export class Network {
 
   /** The port of the switch: its host notices nothing, and nobody hears it. */
   link(name: string, to: 'up' | 'down'): void {
-    batch(this.#switch, [`link set ${this.place(name).name} ${to}`]);
+    batch(this.#switch, [`link set dev ${this.place(name).name} ${to}`]);
   }
 
   #rules(...lines: readonly string[]): void {

@@ -189,6 +189,7 @@ export class SyncHost {
       KRAKEN,
       ...args,
     ]);
+    rmSync(this.file('echo.sock'), { force: true });
     const child = spawn(program, all, { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     const keep = (chunk: Buffer): void => void (this.#log += chunk.toString());
@@ -196,7 +197,8 @@ export class SyncHost {
     child.stderr.on('data', keep);
     for (const end = Date.now() + START_LIMIT; ; await sleep(20)) {
       if (child.exitCode !== null || Date.now() > end) throw new Error(`${this.name} does not come up:\n${this.#log}`);
-      if (await this.#watches()) return;
+      const isReady = !this.plan.echoes || existsSync(this.file('echo.sock'));
+      if (isReady && (await this.#watches())) return;
     }
   }
 
@@ -220,6 +222,9 @@ export class SyncHost {
       const { nodes } = await client.ask('state/watch', { view: 'both' });
       for (const { id, cfg, dsc } of nodes) this.#takeNode(id, cfg, dsc);
       this.#client = client;
+      void client.ended.then((why) => {
+        if (this.#client === client) this.#log += `\n(the test's watch has ended: ${why})\n`;
+      });
       return true;
     } catch {
       return false;
