@@ -8,7 +8,7 @@ import { selectTargets } from './select.ts';
 import { type ApiSession, authorOf, type Params, refusal } from './session.ts';
 
 /** Each is an event of its own, and a line that a person carries to a node. */
-const MOST_TOKENS = 1_000;
+const MOST_TOKENS = 10_000;
 /** A secret that lies about for longer is forgotten, and found. */
 const LONGEST_TOKEN = 30 * 86_400_000;
 
@@ -40,13 +40,14 @@ export async function createTokens(port: HostPort, params: Params, session: ApiS
     throw refusal(CODES.InvalidParams, 'token/create is refused', 'until', why, 'Give another time, e.g. --for 1h');
   }
   const author = authorOf(params, session);
-  const tokens: Json[] = [];
-  for (const node of ids) {
+  // All are asked for before one is waited for: they share a turn and its fsync.
+  const tokens = ids.map(async (node) => {
     const { token, hash } = port.makeToken();
+    const name = port.engine.node(node)?.name ?? '';
     await port.ask((request) => ({ type: 'operate', request, author, command: { kind: 'token', nodes: [node], hash, until } }));
-    tokens.push({ node, name: port.engine.node(node)?.name ?? '', until, token });
-  }
-  return { tokens };
+    return { node, name, until, token };
+  });
+  return { tokens: await Promise.all(tokens) };
 }
 
 /** Which of the nodes' own hosts are let in. */

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { RpcError } from '@kraken-hpc/sdk/wire';
+import { createTokens } from '../../host/control/peers.ts';
 import type { PeerStatus } from '../../host/core/peer-status.ts';
 import { makeToken, readToken } from '../../host/sync/edge/token.ts';
-import { idOf, NOW, withControl } from './bench.ts';
+import { idOf, NOW, TestHost, withControl } from './bench.ts';
 
 const HOUR = 3_600_000;
 
@@ -54,10 +55,39 @@ test('a token is told once; the engine, its journal and its events know the hash
 });
 
 test('more tokens at once than anybody carries about are refused, and none is made', async () => {
-  await withControl({ nodes: 1_001, hosts: true }, async ({ client, host }) => {
-    await assert.rejects(client().ask('token/create', { set: 'all', until: NOW + HOUR }), /1001 nodes.*at most 1000 at once/);
+  await withControl({ nodes: 10_001, hosts: true }, async ({ client, host }) => {
+    await assert.rejects(client().ask('token/create', { set: 'all', until: NOW + HOUR }), /10001 nodes.*at most 10000 at once/);
     assert.deepEqual(host.port.engine.tokens(NOW), []);
   });
+});
+
+test('tokens of many nodes wait together for the disk, and none is told before all are on it', async () => {
+  const host = new TestHost(50, true);
+  const onDisk: (() => void)[] = [];
+  const port = {
+    ...host.port,
+    ask: async (make: Parameters<typeof host.ask>[0]) => {
+      const answer = await host.ask(make);
+      await new Promise<void>((resolve) => void onDisk.push(resolve));
+      return answer;
+    },
+  };
+  let told: unknown;
+  const asked = createTokens(port, { set: 'kr[1-50]', until: NOW + HOUR }, { author: { user: 'ada' } } as never).then((answer) => {
+    told = answer;
+  });
+  await new Promise(setImmediate);
+  assert.equal(onDisk.length, 50, 'all are asked for at once');
+  const [last, ...others] = onDisk.reverse();
+  for (const done of others) done();
+  await new Promise(setImmediate);
+  assert.equal(told, undefined);
+  last?.();
+  await asked;
+  assert.deepEqual(
+    (told as { tokens: { name: string }[] }).tokens.map(({ name }) => name),
+    Array.from({ length: 50 }, (_, i) => `kr${i + 1}`),
+  );
 });
 
 test('tokens have 160 random bits, and are read as people write them', () => {
