@@ -24,7 +24,20 @@ export class Capture {
   /** Everything that passes the host's port at the switch, whole. */
   static async start(network: Network, name: string, file: string): Promise<Capture> {
     install({ tcpdump: 'tcpdump' });
-    const [program, args] = network.atSwitch('tcpdump', ['-i', name, '-U', '-s', '0', '-B', '16384', '-Z', 'root', '-w', file]);
+    const [program, args] = network.atSwitch('tcpdump', [
+      '-i',
+      name,
+      '-U',
+      '--immediate-mode',
+      '-s',
+      '0',
+      '-B',
+      '16384',
+      '-Z',
+      'root',
+      '-w',
+      file,
+    ]);
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     await new Promise<void>((resolve, reject) => {
