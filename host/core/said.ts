@@ -26,7 +26,8 @@ export function say(w: World, node: Node, host: NodeId, path: Path, value: reado
   paths?.delete(path);
   if (paths?.size === 0) node.said?.delete(host);
   const fact = node.facts.get(path);
-  if (fact?.via === host) w.setFact(node, path, undefined, fact.by, { via: host });
+  // Whether it is busy is forgotten with nobody's word.
+  if (fact?.via === host && path !== BUSY) w.setFact(node, path, undefined, fact.by, { via: host });
 }
 
 /** Something new was said of these; `all`: the node is elsewhere than before, and others may be believed now. */

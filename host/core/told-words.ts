@@ -167,10 +167,15 @@ export function toldFact(w: World, parent: NodeId, node: Node, path: Path, value
 function settleTold(w: World, parent: NodeId, node: Node, path: Path): void {
   const said = node.told?.get(path);
   const fact = node.facts.get(path);
+  const isOwnLease = node.id === w.self && path === BUSY;
   if (!said) {
-    if (fact?.via === parent) w.setFact(node, path, undefined, fact.by, { via: parent });
+    if (fact?.via !== parent) return;
+    // Of its own node this host always has a word: it holds no lease, and only it can say so.
+    if (isOwnLease) w.setFact(node, path, 'FREE', 'core');
+    else w.setFact(node, path, undefined, fact.by, { via: parent });
     return;
   }
+  if (isOwnLease && fact && fact.via === undefined && sameJson(fact.value, said[0])) return;
   if (!yields(w, node, path, fact)) return;
   const [value, by] = said;
   if (fact?.via === parent && sameJson(fact.value, value)) {
