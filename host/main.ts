@@ -54,7 +54,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
     ...(options.sync ? { sync: options.sync } : {}),
   };
   const start = (): Promise<Running> =>
-    startRunning({ ...given, self: options.id ?? randomUUID(), seed: randomInt(2 ** 31), api: () => api });
+    startRunning({
+      ...given,
+      self: options.id ?? randomUUID(),
+      isGiven: options.id !== undefined,
+      seed: randomInt(2 ** 31),
+      api: () => api,
+    });
   let running = await start();
   const restore: HostPort['restore'] = async (file) => {
     await running.stop();

@@ -27,6 +27,8 @@ export interface RunningOptions {
   readonly dataDir: string;
   readonly config: HostConfig;
   readonly self: string;
+  /** A person said who this host is. */
+  readonly isGiven: boolean;
   readonly name: string;
   readonly seed: number;
   readonly acceptLoss: boolean;
@@ -81,6 +83,7 @@ async function compose(
       self: options.self,
       seed: options.seed,
       now: now(),
+      given: options.isGiven,
       ...(place ? { hosts: true, root: place.isRoot, boot: place.keys.boot } : {}),
     },
     { engine: record, nodes, tail: turns },

@@ -52,6 +52,16 @@ async function send(call: Call, mode: Mode, nodes: Documents, source: string | u
   const { created = 0, changed = 0, unchanged = 0 } = answer;
   const parts = [`${count(created, 'node')} created`, `${changed} changed`, `${unchanged} unchanged`].join(', ');
   call.io.out(`${isDry ? 'It would be: ' : ''}${parts}${isDry ? '; nothing was applied' : ''}.\n`);
+  if (answer.self) call.io.err(becameText(answer.self));
+}
+
+/** A new host takes the identity of the one node that a file makes the root: nobody must find that out later. */
+function becameText({ id, name, was }: NonNullable<Result<'node/apply'>['self']>): string {
+  const node = name || id;
+  return (
+    `This host is now node ${node} (${id}): the file makes it the parent of others and names no parent for it.\n` +
+    `If ${node} is another machine: stop this host, move store out of its data directory, start it with kraken up --id ${was}, and apply the file again with parentId: ${was} for ${node}.\n`
+  );
 }
 
 /** More than fits into a line goes in parts, which the host commits together at the last. */

@@ -3,12 +3,14 @@ import { attach } from './attach.ts';
 import type { Claim } from './event.ts';
 import type { Node } from './node.ts';
 import { observe } from './observe.ts';
+import { fixSelf } from './self.ts';
 import { BUSY, RUN } from './situation.ts';
 import type { World } from './world.ts';
 
 /** Takes the node's host in; returns the number of this admission, higher than any that is known. */
 export function admit(w: World, node: Node, { boot, key, proof, term }: Claim): number {
   const { book } = node;
+  fixSelf(w);
   const next = Math.max(term, book.key?.term ?? 0, book.at?.term ?? 0) + 1;
   const kind = book.key?.fp === key ? book.key.kind : proof.kind;
   const wasAway = term > (book.key?.term ?? 0);

@@ -11,7 +11,7 @@ import type { Plan } from './planner/plan.ts';
 import { childPath, type Doc, isObject, mergePatch, sameJson, setPath } from './pointer.ts';
 import type { Mark, NodeId } from './record.ts';
 import { grant } from './request.ts';
-import { atParent, observeSelf } from './self.ts';
+import { atParent, isNew, observeSelf } from './self.ts';
 import { endTerminal } from './session.ts';
 import { PHYS, planOf } from './situation.ts';
 import { forgive } from './walk.ts';
@@ -31,6 +31,7 @@ export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void 
   }
   const counts = { created: 0, changed: 0, unchanged: 0, removed: 0 };
   const plans = new Map<NodeId, Plan>();
+  const was = w.self;
   for (const [id, doc] of drafted.drafts) {
     const node = w.nodes.get(id);
     if (node && doc !== undefined) plans.set(id, planOf(w, node));
@@ -42,7 +43,13 @@ export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void 
     if (!node || doc === undefined || !w.dirty.has(node)) continue;
     grant(w, node, plans.get(id) ?? NO_PLAN, planOf(w, node));
   }
-  w.answer(event.request, { revision: w.revision, ...counts });
+  const self = w.self === was ? undefined : { id: w.self, name: w.nodes.get(w.self)?.name ?? '', was };
+  if (self)
+    w.log(
+      'warn',
+      `this host is node ${self.name || self.id} now, and was ${was}: a file makes it the parent of others and names no parent for it`,
+    );
+  w.answer(event.request, { revision: w.revision, ...counts, ...(self ? { self } : {}) });
 }
 
 /** A new host makes its own node itself, until its parent says what it is. */
@@ -95,13 +102,22 @@ export function draft(w: World, change: CfgChange): { drafts: Drafts } | { refus
   return { drafts };
 }
 
-/** A node without a parent keeps the one it has, else is this host's child; named as a parent itself, on a new host, it is the root. */
+/** A node without a parent keeps the one it has, else is this host's child; the one that is named as a parent itself, on a new host, is the root. */
 function settleParents(w: World, drafts: Drafts): void {
-  const parents = new Set([...drafts.values()].map((doc) => doc?.['parentId']));
+  const root = rootOf(w, drafts);
   for (const [id, doc] of drafts) {
-    if (!doc || doc['parentId'] !== undefined || id === w.self || (parents.has(id) && w.selfIsNew)) continue;
+    if (!doc || doc['parentId'] !== undefined || id === w.self || id === root) continue;
     drafts.set(id, { ...doc, parentId: w.nodes.get(id)?.parent ?? w.self });
   }
+}
+
+/** The node of a file that a new host becomes: the original's state files name their own root. Of two that might be it neither is. */
+function rootOf(w: World, drafts: Drafts): NodeId | undefined {
+  if (!isNew(w) || !w.isRoot || drafts.has(w.self)) return undefined;
+  const parents = new Set([...drafts.values()].map((doc) => doc?.['parentId']));
+  if (parents.has(w.self)) return undefined;
+  const roots = [...drafts].filter(([id, doc]) => doc && doc['parentId'] === undefined && parents.has(id));
+  return roots.length === 1 ? roots[0]?.[0] : undefined;
 }
 
 /** Makes one node's document the one in force. */

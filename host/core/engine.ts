@@ -17,6 +17,7 @@ import { probed } from './probe.ts';
 import type { EngineRecord, Millis, NodeId, NodeRecord, Turn } from './record.ts';
 import { remember } from './remember.ts';
 import { reportedBy } from './reported.ts';
+import { fixSelf } from './self.ts';
 import { declare, serviceState, withdraw } from './services.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import type { Timer } from './timers.ts';
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly hosts?: boolean;
   /** This host has no parent. Default: yes. */
   readonly root?: boolean;
+  /** The id was given by a person: no file of nodes makes this host another. Remembered. Default: no. */
+  readonly given?: boolean;
   /** The boot that this host runs in (the kernel's boot id): another one than is remembered makes its own node unknown. */
   readonly boot?: string;
 }
@@ -72,6 +75,7 @@ export class Engine {
     if (settings.afterPowerLoss === 'restore')
       w.limits.setRestore(settings.restorePerSecond, settings.restorePerLabel, settings.failureDomains);
     if (remembered) remember(w, remembered);
+    if (options.given) fixSelf(w);
     begin(w, options.boot);
   }
 

@@ -38,3 +38,15 @@ export function atParent(w: World, what: string): Refusal | undefined {
     todo: root === undefined ? 'Say it at the root of the cluster.' : `Say it at the root of the cluster, the host of node ${root}.`,
   };
 }
+
+/** Its id was given by a person, or another host knows it by that: this host never takes another identity. */
+export function fixSelf(w: World): void {
+  if (w.kept['fixed'] !== true) w.keep('fixed', true);
+}
+
+/** This host's own node was made by itself and stands alone: a file may still give it another identity. */
+export function isNew(w: World): boolean {
+  if (w.kept['fixed'] === true) return false;
+  const own = w.nodes.get(w.self);
+  return !own || (w.nodes.size === 1 && own.marks.get('')?.by === 'core');
+}

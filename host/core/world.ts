@@ -124,12 +124,6 @@ export class World extends TurnBook {
     joinDomains(this, node);
   }
 
-  /** This host's own node was made by itself and stands alone: a file may still give it another identity. */
-  get selfIsNew(): boolean {
-    const own = this.nodes.get(this.self);
-    return !own || (this.nodes.size === 1 && own.marks.get('')?.by === 'core');
-  }
-
   // --- what is observed -----------------------------------------------------------------------------------------------------------
 
   /** Sets or, with value undefined, forgets one observed value. Equal values only refresh its age. */

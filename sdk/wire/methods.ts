@@ -715,6 +715,13 @@ export interface NodeApplyResult {
   readonly created?: number;
   readonly changed?: number;
   readonly unchanged?: number;
+  /** A new host was made one of these nodes: the file makes it the parent of others, and names no parent for it. */
+  readonly self?: {
+    readonly id: NodeId;
+    readonly name: string;
+    /** Its id before. */
+    readonly was: NodeId;
+  };
 }
 
 /** `node/set`: Set values of cfg for many nodes; null removes. */

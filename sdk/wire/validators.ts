@@ -1644,6 +1644,29 @@ const check134: Check = (v) => {
   return undefined;
 };
 
+const check138: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["id"] === undefined) return no("lacks id");
+  if (v["name"] === undefined) return no("lacks name");
+  if (v["was"] === undefined) return no("lacks was");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "id":
+        m = NodeId(v[k]);
+        break;
+      case "name":
+        m = check3(v[k]);
+        break;
+      case "was":
+        m = NodeId(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
 const check137: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
@@ -1661,13 +1684,16 @@ const check137: Check = (v) => {
       case "unchanged":
         m = Revision(v[k]);
         break;
+      case "self":
+        m = check138(v[k]);
+        break;
     }
     if (m !== undefined) return under(k, m);
   }
   return undefined;
 };
 
-const check139: Check = (v) => {
+const check140: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Members(v[i]);
@@ -1676,13 +1702,13 @@ const check139: Check = (v) => {
   return undefined;
 };
 
-const check140: Check = (v) => {
+const check141: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "create" || v === "update" || v === "put" || v === "merge")) return no("must be one of create, update, put, merge");
   return undefined;
 };
 
-const check138: Check = (v) => {
+const check139: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["mode"] === undefined) return no("lacks mode");
@@ -1690,10 +1716,10 @@ const check138: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check139(v[k]);
+        m = check140(v[k]);
         break;
       case "mode":
-        m = check140(v[k]);
+        m = check141(v[k]);
         break;
       case "tx":
         m = check62(v[k]);
@@ -1741,7 +1767,7 @@ const Done: Check = (v) => {
   return undefined;
 };
 
-const check143: Check = (v) => {
+const check144: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["values"] === undefined) return no("lacks values");
@@ -1771,7 +1797,7 @@ const check143: Check = (v) => {
   return undefined;
 };
 
-const check144: Check = (v) => {
+const check145: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -1841,7 +1867,7 @@ const Gap: Check = (v) => {
   return undefined;
 };
 
-const check151: Check = (v) => {
+const check152: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Gap(v[i]);
@@ -1850,12 +1876,12 @@ const check151: Check = (v) => {
   return undefined;
 };
 
-const check157: Check = (v) => {
+const check158: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   return undefined;
 };
 
-const check158: Check = (v) => {
+const check159: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "next" || v === "running" || v === "waiting" || v === "later")) return no("must be one of next, running, waiting, later");
   return undefined;
@@ -1881,10 +1907,10 @@ const StepText: Check = (v) => {
         m = check27(v[k]);
         break;
       case "cost":
-        m = check157(v[k]);
+        m = check158(v[k]);
         break;
       case "state":
-        m = check158(v[k]);
+        m = check159(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -1898,7 +1924,7 @@ const StepText: Check = (v) => {
   return undefined;
 };
 
-const check154: Check = (v) => {
+const check155: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = StepText(v[i]);
@@ -1940,7 +1966,7 @@ const Reason: Check = (v) => {
   return undefined;
 };
 
-const check159: Check = (v) => {
+const check160: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Reason(v[i]);
@@ -1949,7 +1975,7 @@ const check159: Check = (v) => {
   return undefined;
 };
 
-const check163: Check = (v) => {
+const check164: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["at"] === undefined) return no("lacks at");
   if (v["mutation"] === undefined) return no("lacks mutation");
@@ -1972,16 +1998,16 @@ const check163: Check = (v) => {
   return undefined;
 };
 
-const check162: Check = (v) => {
+const check163: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check163(v[i]);
+    const m = check164(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check164: Check = (v) => {
+const check165: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["kind"] === undefined) return no("lacks kind");
@@ -2011,19 +2037,19 @@ const check164: Check = (v) => {
   return undefined;
 };
 
-const check167: Check = (v) => {
+const check168: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   return undefined;
 };
 
-const check168: Check = (v) => {
+const check169: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "parent" || v === "child")) return no("must be one of parent, child");
   return undefined;
 };
 
-const check169: Check = (v) => {
+const check170: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "connected" || v === "probing" || v === "dead" || v === "trying")) return no("must be one of connected, probing, dead, trying");
   return undefined;
@@ -2046,16 +2072,16 @@ const PeerStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check167(v[k]);
+        m = check168(v[k]);
         break;
       case "name":
         m = check3(v[k]);
         break;
       case "role":
-        m = check168(v[k]);
+        m = check169(v[k]);
         break;
       case "state":
-        m = check169(v[k]);
+        m = check170(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2134,22 +2160,22 @@ const Explanation: Check = (v) => {
         m = check3(v[k]);
         break;
       case "gaps":
-        m = check151(v[k]);
+        m = check152(v[k]);
         break;
       case "plan":
-        m = check154(v[k]);
+        m = check155(v[k]);
         break;
       case "reasons":
-        m = check159(v[k]);
+        m = check160(v[k]);
         break;
       case "blockers":
         m = check100(v[k]);
         break;
       case "failures":
-        m = check162(v[k]);
+        m = check163(v[k]);
         break;
       case "order":
-        m = check164(v[k]);
+        m = check165(v[k]);
         break;
       case "peer":
         m = PeerStatus(v[k]);
@@ -2163,7 +2189,7 @@ const Explanation: Check = (v) => {
   return undefined;
 };
 
-const check146: Check = (v) => {
+const check147: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Explanation(v[i]);
@@ -2172,14 +2198,14 @@ const check146: Check = (v) => {
   return undefined;
 };
 
-const check145: Check = (v) => {
+const check146: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check146(v[k]);
+        m = check147(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2187,7 +2213,7 @@ const check145: Check = (v) => {
   return undefined;
 };
 
-const check170: Check = (v) => {
+const check171: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2207,7 +2233,7 @@ const check170: Check = (v) => {
   return undefined;
 };
 
-const check176: Check = (v) => {
+const check177: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2216,7 +2242,7 @@ const check176: Check = (v) => {
   return undefined;
 };
 
-const check178: Check = (v) => {
+const check179: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2239,10 +2265,10 @@ const check178: Check = (v) => {
   return undefined;
 };
 
-const check177: Check = (v) => {
+const check178: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check178(v[i]);
+    const m = check179(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2253,13 +2279,13 @@ const Range: Check = (v) => {
   if (!(v.length >= 2)) return no("must have at least 2 items");
   if (!(v.length <= 2)) return no("must have at most 2 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check157(v[i]);
+    const m = check158(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check182: Check = (v) => {
+const check183: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2278,16 +2304,16 @@ const check182: Check = (v) => {
   return undefined;
 };
 
-const check181: Check = (v) => {
+const check182: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check182(v[i]);
+    const m = check183(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check184: Check = (v) => {
+const check185: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2302,7 +2328,7 @@ const check184: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check176(v[k]);
+        m = check177(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2310,10 +2336,10 @@ const check184: Check = (v) => {
   return undefined;
 };
 
-const check183: Check = (v) => {
+const check184: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check184(v[i]);
+    const m = check185(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2333,13 +2359,13 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check176(v[k]);
-        break;
-      case "steps":
         m = check177(v[k]);
         break;
+      case "steps":
+        m = check178(v[k]);
+        break;
       case "cost":
-        m = check157(v[k]);
+        m = check158(v[k]);
         break;
       case "disruptive":
         m = Range(v[k]);
@@ -2348,10 +2374,10 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check181(v[k]);
+        m = check182(v[k]);
         break;
       case "waiting":
-        m = check183(v[k]);
+        m = check184(v[k]);
         break;
       case "moot":
         m = check100(v[k]);
@@ -2362,7 +2388,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check173: Check = (v) => {
+const check174: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2371,7 +2397,7 @@ const check173: Check = (v) => {
   return undefined;
 };
 
-const check186: Check = (v) => {
+const check187: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2379,7 +2405,7 @@ const check186: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check176(v[k]);
+        m = check177(v[k]);
         break;
       case "reasons":
         m = check100(v[k]);
@@ -2390,10 +2416,10 @@ const check186: Check = (v) => {
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check186: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check186(v[i]);
+    const m = check187(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2420,10 +2446,10 @@ const PlanReport: Check = (v) => {
         m = check68(v[k]);
         break;
       case "groups":
-        m = check173(v[k]);
+        m = check174(v[k]);
         break;
       case "unreachable":
-        m = check185(v[k]);
+        m = check186(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
@@ -2434,13 +2460,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check189: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check187: Check = (v) => {
+const check188: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2453,10 +2479,10 @@ const check187: Check = (v) => {
         m = Values(v[k]);
         break;
       case "nodes":
-        m = check139(v[k]);
+        m = check140(v[k]);
         break;
       case "order":
-        m = check188(v[k]);
+        m = check189(v[k]);
         break;
       case "force":
         m = check126(v[k]);
@@ -2472,7 +2498,7 @@ const check187: Check = (v) => {
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check190: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
@@ -2490,14 +2516,14 @@ const check189: Check = (v) => {
   return undefined;
 };
 
-const check191: Check = (v) => {
+const check192: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check191: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2507,7 +2533,7 @@ const check190: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check191(v[k]);
+        m = check192(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2526,14 +2552,14 @@ const check190: Check = (v) => {
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check194: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check192: Check = (v) => {
+const check193: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2544,7 +2570,7 @@ const check192: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check193(v[k]);
+        m = check194(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2560,7 +2586,7 @@ const check192: Check = (v) => {
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check195: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2583,7 +2609,7 @@ const check194: Check = (v) => {
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check196: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2610,7 +2636,7 @@ const check195: Check = (v) => {
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check197: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2633,13 +2659,13 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check199: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check197: Check = (v) => {
+const check198: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2650,7 +2676,7 @@ const check197: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check198(v[k]);
+        m = check199(v[k]);
         break;
       case "force":
         m = check126(v[k]);
@@ -2669,7 +2695,7 @@ const check197: Check = (v) => {
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check200: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2715,7 +2741,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check176(v[k]);
+        m = check177(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -2729,7 +2755,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check201: Check = (v) => {
+const check202: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2738,34 +2764,15 @@ const check201: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check201(v[k]);
+        m = check202(v[k]);
         break;
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check204: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "set":
-        m = Set(v[k]);
-        break;
-      case "onBehalfOf":
-        m = Author(v[k]);
-        break;
-      default:
-        return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
@@ -2774,15 +2781,11 @@ const check204: Check = (v) => {
 
 const check205: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
-  if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
         m = Set(v[k]);
-        break;
-      case "why":
-        m = check193(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2798,6 +2801,29 @@ const check205: Check = (v) => {
 const check206: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "set":
+        m = Set(v[k]);
+        break;
+      case "why":
+        m = check194(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check207: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2806,7 +2832,7 @@ const check206: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check193(v[k]);
+        m = check194(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2845,7 +2871,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check209: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -2854,14 +2880,14 @@ const check208: Check = (v) => {
   return undefined;
 };
 
-const check207: Check = (v) => {
+const check208: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check208(v[k]);
+        m = check209(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2869,7 +2895,7 @@ const check207: Check = (v) => {
   return undefined;
 };
 
-const check211: Check = (v) => {
+const check212: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -2893,7 +2919,7 @@ const check211: Check = (v) => {
   return undefined;
 };
 
-const check212: Check = (v) => {
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2909,13 +2935,13 @@ const check212: Check = (v) => {
   return undefined;
 };
 
-const check216: Check = (v) => {
+const check217: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check217: Check = (v) => {
+const check218: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2937,7 +2963,7 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check216(v[k]);
+        m = check217(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
@@ -2946,33 +2972,6 @@ const SyncStatus: Check = (v) => {
         m = check100(v[k]);
         break;
       case "dropped":
-        m = check217(v[k]);
-        break;
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check218: Check = (v) => {
-  if (!(Array.isArray(v))) return no("must be an array");
-  for (let i = 0; i < v.length; i++) {
-    const m = PeerStatus(v[i]);
-    if (m !== undefined) return under(i, m);
-  }
-  return undefined;
-};
-
-const check213: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  if (v["peers"] === undefined) return no("lacks peers");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "sync":
-        m = SyncStatus(v[k]);
-        break;
-      case "peers":
         m = check218(v[k]);
         break;
     }
@@ -2982,13 +2981,40 @@ const check213: Check = (v) => {
 };
 
 const check219: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = PeerStatus(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check214: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["peers"] === undefined) return no("lacks peers");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "sync":
+        m = SyncStatus(v[k]);
+        break;
+      case "peers":
+        m = check219(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check220: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check193(v[k]);
+        m = check194(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3001,7 +3027,7 @@ const check219: Check = (v) => {
   return undefined;
 };
 
-const check222: Check = (v) => {
+const check223: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3024,7 +3050,7 @@ const check222: Check = (v) => {
   return undefined;
 };
 
-const check224: Check = (v) => {
+const check225: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3051,10 +3077,10 @@ const check224: Check = (v) => {
   return undefined;
 };
 
-const check223: Check = (v) => {
+const check224: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check224(v[i]);
+    const m = check225(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3104,7 +3130,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check226: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3130,7 +3156,7 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check222(v[k]);
+        m = check223(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -3139,22 +3165,22 @@ const EngineStatus: Check = (v) => {
         m = check68(v[k]);
         break;
       case "walks":
-        m = check217(v[k]);
+        m = check218(v[k]);
         break;
       case "waiting":
-        m = check201(v[k]);
+        m = check202(v[k]);
         break;
       case "brakes":
-        m = check223(v[k]);
+        m = check224(v[k]);
         break;
       case "inFlight":
         m = check68(v[k]);
         break;
       case "dropped":
-        m = check217(v[k]);
+        m = check218(v[k]);
         break;
       case "services":
-        m = check225(v[k]);
+        m = check226(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3162,7 +3188,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check232: Check = (v) => {
+const check233: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3181,7 +3207,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check232(v[k]);
+        m = check233(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3206,7 +3232,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check229: Check = (v) => {
+const check230: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3215,14 +3241,14 @@ const check229: Check = (v) => {
   return undefined;
 };
 
-const check228: Check = (v) => {
+const check229: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check229(v[k]);
+        m = check230(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3230,7 +3256,7 @@ const check228: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check235: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3240,7 +3266,7 @@ const check234: Check = (v) => {
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check236: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3250,16 +3276,16 @@ const check235: Check = (v) => {
   return undefined;
 };
 
-const check233: Check = (v) => {
+const check234: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check234(v[k]);
+        m = check235(v[k]);
         break;
       case "remove":
-        m = check235(v[k]);
+        m = check236(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3272,7 +3298,7 @@ const check233: Check = (v) => {
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check237: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3291,7 +3317,7 @@ const check236: Check = (v) => {
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check238: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3314,21 +3340,21 @@ const check237: Check = (v) => {
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check240: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check239: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check239(v[k]);
+        m = check240(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3341,7 +3367,7 @@ const check238: Check = (v) => {
   return undefined;
 };
 
-const check240: Check = (v) => {
+const check241: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3360,13 +3386,13 @@ const check240: Check = (v) => {
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check246: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check245: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3381,7 +3407,7 @@ const check244: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check245(v[k]);
+        m = check246(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3389,22 +3415,22 @@ const check244: Check = (v) => {
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check244: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check244(v[i]);
+    const m = check245(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check248: Check = (v) => {
+const check249: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check248: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3427,7 +3453,7 @@ const check247: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check248(v[k]);
+        m = check249(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3435,10 +3461,10 @@ const check247: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check247: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check247(v[i]);
+    const m = check248(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3453,10 +3479,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check243(v[k]);
+        m = check244(v[k]);
         break;
       case "edges":
-        m = check246(v[k]);
+        m = check247(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3467,7 +3493,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check249: Check = (v) => {
+const check250: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3486,14 +3512,14 @@ const check249: Check = (v) => {
   return undefined;
 };
 
-const check250: Check = (v) => {
+const check251: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check225(v[k]);
+        m = check226(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3501,7 +3527,7 @@ const check250: Check = (v) => {
   return undefined;
 };
 
-const check251: Check = (v) => {
+const check252: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3521,7 +3547,7 @@ const check251: Check = (v) => {
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check253: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
@@ -3536,14 +3562,14 @@ const check252: Check = (v) => {
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check255: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check254: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3554,7 +3580,7 @@ const check253: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check254(v[k]);
+        m = check255(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3570,28 +3596,28 @@ const check253: Check = (v) => {
   return undefined;
 };
 
-const check256: Check = (v) => {
+const check257: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check258: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check259: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check259: Check = (v) => {
+const check260: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3602,7 +3628,7 @@ const check259: Check = (v) => {
   return undefined;
 };
 
-const check260: Check = (v) => {
+const check261: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3611,46 +3637,46 @@ const check260: Check = (v) => {
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check262: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check263: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check255: Check = (v) => {
+const check256: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check256(v[k]);
+        m = check257(v[k]);
         break;
       case "version":
-        m = check257(v[k]);
+        m = check258(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check258(v[k]);
-        break;
-      case "command":
         m = check259(v[k]);
         break;
-      case "permissions":
+      case "command":
         m = check260(v[k]);
+        break;
+      case "permissions":
+        m = check261(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check261(v) === undefined,check262(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check262(v) === undefined,check263(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -3677,40 +3703,40 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "$/cancel": { params: check130 },
   "$/progress": { params: check132 },
   "$/log": { params: check134 },
-  "node/apply": { params: check138, result: check137 },
-  "node/set": { params: check143, result: Done },
-  "node/delete": { params: check144, result: Done },
-  "node/explain": { params: check170, result: check145 },
-  "node/plan": { params: check187, result: PlanReport },
-  "node/history": { params: check190, result: check189 },
-  "node/hold": { params: check192, result: Done },
-  "node/release": { params: check194, result: Done },
-  "node/busy": { params: check195, result: Done },
-  "node/retry": { params: check196, result: Done },
-  "node/power": { params: check197, result: Done },
-  "node/reboot": { params: check199, result: Done },
-  "node/cancel": { params: check170, result: Done },
-  "node/waiting": { params: check204, result: check200 },
-  "node/admit": { params: check205, result: Done },
-  "node/revoke": { params: check206, result: Done },
-  "token/create": { params: check211, result: check207 },
-  "token/list": { params: check212, result: check207 },
-  "token/revoke": { params: check205, result: Done },
-  "peer/list": { params: check212, result: check213 },
-  "engine/freeze": { params: check219, result: Done },
-  "engine/thaw": { params: check212, result: Done },
-  "engine/status": { params: check212, result: EngineStatus },
-  "engine/limits": { params: check233, result: check228 },
-  "engine/stop": { params: check236, result: check50 },
-  "engine/backup": { params: check238, result: check237 },
-  "engine/restore": { params: check238, result: check240 },
-  "graph/get": { params: check249, result: GraphView },
-  "service/list": { params: check212, result: check250 },
-  "service/start": { params: check251, result: check50 },
-  "service/stop": { params: check251, result: check50 },
-  "service/restart": { params: check251, result: check50 },
-  "service/logs": { params: check253, result: check252 },
+  "node/apply": { params: check139, result: check137 },
+  "node/set": { params: check144, result: Done },
+  "node/delete": { params: check145, result: Done },
+  "node/explain": { params: check171, result: check146 },
+  "node/plan": { params: check188, result: PlanReport },
+  "node/history": { params: check191, result: check190 },
+  "node/hold": { params: check193, result: Done },
+  "node/release": { params: check195, result: Done },
+  "node/busy": { params: check196, result: Done },
+  "node/retry": { params: check197, result: Done },
+  "node/power": { params: check198, result: Done },
+  "node/reboot": { params: check200, result: Done },
+  "node/cancel": { params: check171, result: Done },
+  "node/waiting": { params: check205, result: check201 },
+  "node/admit": { params: check206, result: Done },
+  "node/revoke": { params: check207, result: Done },
+  "token/create": { params: check212, result: check208 },
+  "token/list": { params: check213, result: check208 },
+  "token/revoke": { params: check206, result: Done },
+  "peer/list": { params: check213, result: check214 },
+  "engine/freeze": { params: check220, result: Done },
+  "engine/thaw": { params: check213, result: Done },
+  "engine/status": { params: check213, result: EngineStatus },
+  "engine/limits": { params: check234, result: check229 },
+  "engine/stop": { params: check237, result: check50 },
+  "engine/backup": { params: check239, result: check238 },
+  "engine/restore": { params: check239, result: check241 },
+  "graph/get": { params: check250, result: GraphView },
+  "service/list": { params: check213, result: check251 },
+  "service/start": { params: check252, result: check50 },
+  "service/stop": { params: check252, result: check50 },
+  "service/restart": { params: check252, result: check50 },
+  "service/logs": { params: check254, result: check253 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check255;
+export const checkManifest: Check = check256;

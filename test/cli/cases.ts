@@ -167,6 +167,17 @@ export const CASES: readonly Case[] = [
     },
   ],
   ['node create DIR/nodes.yaml', applied],
+  [
+    'node create DIR/nodes.yaml',
+    {
+      answers: {
+        'node/apply': {
+          ...applied.answers['node/apply'],
+          self: { id: '123e4567-e89b-12d3-a456-426655440000', name: 'm1', was: '7f000000-0000-4000-8000-000000000001' },
+        },
+      },
+    },
+  ],
   ['node create --name kr17 physState=POWER_ON labels.rack=r2 labels.slot=0011', applied],
   ['node create --name kr17 labels.n=12 labels.b=true labels.s="12" ipv4.x=1.10', applied],
   ['node create'],
