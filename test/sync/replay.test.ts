@@ -28,6 +28,14 @@ const CASES: readonly (readonly [numbers: readonly number[], expect: string])[] 
   [[10, 2 ** 48 - 1, 2 ** 48 - 1, 2 ** 48 - 2, 10], 'yynyn'],
 ];
 
+const to = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+test('a gap is remembered for as long as it can be filled, and so is the next one', () => {
+  const numbers = [...to(1, 10), ...to(12, 1034), 11, 11, ...to(1035, 1060), 11, 1060, 1037, ...to(1070, 1080), 1065, 1065, 1061, 37, 1059];
+  const expect = 'y'.repeat(10 + 1023) + 'yn' + 'y'.repeat(26) + 'nnn' + 'y'.repeat(11) + 'ynynn';
+  assert.equal(play(numbers), expect);
+});
+
 test('numbers seen before, and those too old to tell, are not fresh', () => {
   for (const [numbers, expect] of CASES) assert.equal(play(numbers), expect, String(numbers));
 });
