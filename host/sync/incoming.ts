@@ -3,7 +3,6 @@
  * last update that was taken. Updates are given out one at a time and in order; the mirror goes on when they are taken.
  */
 import type { Item } from '../core/event.ts';
-import type { NodeId } from '../core/record.ts';
 import { MalformedError } from './codec.ts';
 import { digestWith, hashEntry } from './digest.ts';
 import type { Update } from './messages.ts';
@@ -21,8 +20,9 @@ export class Incoming {
   digest = 0;
   /** The mirror is not what the other end has told. */
   broken = false;
-  readonly #mirror = new Map<NodeId, Map<string, number>>();
-  #kept: Item[] = [];
+  /** Hashes by node and member. */
+  readonly #mirror = new Map<string, number>();
+  #kept: Item[] | undefined;
   /** The snapshot that is being told began, and all of it came since. */
   #within = false;
   #given: { readonly ticket: number; readonly update: Update } | undefined;
@@ -62,11 +62,13 @@ export class Incoming {
     const isNext = this.have > 0 && update.number === this.have + 1 && !this.broken && update.snapshot === this.#within;
     if (!update.begins && !isNext) return { kind: 'gap' };
     this.run = update.run;
-    if (update.begins) this.#kept = [];
-    if (this.#kept.length + update.items.length > SNAPSHOT_MOST) throw new MalformedError(`a snapshot of over ${SNAPSHOT_MOST} items`);
+    if (update.begins) this.#kept = undefined;
+    if ((this.#kept?.length ?? 0) + update.items.length > SNAPSHOT_MOST)
+      throw new MalformedError(`a snapshot of over ${SNAPSHOT_MOST} items`);
     if (!update.more) return { kind: 'take', update: this.#give(update) };
     this.#within = true;
     this.broken = false;
+    this.#kept ??= [];
     this.#kept.push(...update.items);
     this.have = update.number;
     return { kind: 'kept' };
@@ -96,27 +98,25 @@ export class Incoming {
 
   #give(update: Update): Update {
     this.#tickets++;
-    const whole = { ...update, items: [...this.#kept, ...update.items] };
+    const whole = { ...update, items: this.#kept ? [...this.#kept, ...update.items] : update.items };
     this.#within = false;
-    this.#kept = [];
+    this.#kept = undefined;
     this.#given = { ticket: this.#tickets, update: whole };
     return { ...whole, number: this.#tickets };
   }
 
   #reflect({ node, member, value }: Item): void {
-    const members = this.#mirror.get(node) ?? new Map<string, number>();
+    const key = `${node.length} ${node}${member}`;
     const hash = value === undefined ? 0 : hashEntry(node, member, JSON.stringify(value));
-    this.digest = digestWith(this.digest, members.get(member) ?? 0, hash);
-    if (hash !== 0) members.set(member, hash);
-    else members.delete(member);
-    if (members.size > 0) this.#mirror.set(node, members);
-    else this.#mirror.delete(node);
+    this.digest = digestWith(this.digest, this.#mirror.get(key) ?? 0, hash);
+    if (hash !== 0) this.#mirror.set(key, hash);
+    else this.#mirror.delete(key);
   }
 
   #empty(): void {
     this.#mirror.clear();
     this.digest = 0;
     this.#within = false;
-    this.#kept = [];
+    this.#kept = undefined;
   }
 }

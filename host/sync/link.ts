@@ -10,7 +10,7 @@ import { Greeting, type Way } from './greeting.ts';
 import { Listening } from './listening.ts';
 import type { Hello, Message, Update } from './messages.ts';
 import type { SyncSettings } from './settings.ts';
-import { Telling } from './telling.ts';
+import { type Outbox, Telling } from './telling.ts';
 
 export interface LinkOptions {
   readonly settings: SyncSettings;
@@ -51,14 +51,18 @@ export interface LinkFigures {
   readonly resent: number;
 }
 
-export class Link {
+const NOTHING: readonly Outbound[] = [];
+
+/** To its two halves it is the outbox. */
+export class Link implements Outbox {
+  readonly room: Outbox['room'];
   heardAt: Millis;
   /** The peer said that it goes: why. */
   farewell: string | undefined;
   readonly #greeting: Greeting;
   readonly #telling: Telling;
   readonly #listening: Listening;
-  #queue: Outbound[] = [];
+  #queue: Outbound[] | undefined;
   #malformed = 0;
   #greetedAt: Millis = Number.NEGATIVE_INFINITY;
   readonly #greetLeast: Millis;
@@ -68,11 +72,10 @@ export class Link {
   constructor({ settings, peerIs, run, now, random }: LinkOptions) {
     this.heardAt = now;
     this.#greetLeast = settings.resendLeast;
-    const room = { udp: settings.datagram - SEAL_OVERHEAD, stream: settings.frame - SEAL_OVERHEAD };
-    const outbox = { room, put: (path: Way, messages: readonly Uint8Array[]) => this.#put(path, messages) };
+    this.room = { udp: settings.datagram - SEAL_OVERHEAD, stream: settings.frame - SEAL_OVERHEAD };
     this.#greeting = new Greeting(settings, peerIs === 'parent', now, random);
-    this.#telling = new Telling(settings, run, this.#greeting, outbox);
-    this.#listening = new Listening(settings, outbox);
+    this.#telling = new Telling(settings, run, this.#greeting, this);
+    this.#listening = new Listening(settings, this);
   }
 
   /**
@@ -150,7 +153,7 @@ export class Link {
   }
 
   bye(why: string): void {
-    for (const path of this.#greeting.all) this.#put(path, [encode({ kind: 'bye', why })]);
+    for (const path of this.#greeting.all) this.put(path, [encode({ kind: 'bye', why })]);
   }
 
   /** When `tick` has something to do; Infinity where only the peer can change that. */
@@ -168,8 +171,8 @@ export class Link {
   /** What is to be sent now; the next update takes all that is pending. */
   drain(now: Millis): readonly Outbound[] {
     this.#telling.next(now);
-    const queue = this.#queue;
-    this.#queue = [];
+    const queue = this.#queue ?? NOTHING;
+    this.#queue = undefined;
     return queue;
   }
 
@@ -228,10 +231,12 @@ export class Link {
     const resync = this.#listening.asksAgain(now);
     const { run, have } = this.#listening;
     for (const way of ways)
-      this.#put(way, [encode({ kind: 'hello', ...this.#greeting.stamp(way, now), asks, resync, head, digest, run, have })]);
+      this.put(way, [encode({ kind: 'hello', ...this.#greeting.stamp(way, now), asks, resync, head, digest, run, have })]);
   }
 
-  #put(path: Way, messages: readonly Uint8Array[]): void {
+  /** For its halves: what is to go out this way. */
+  put(path: Way, messages: readonly Uint8Array[]): void {
+    this.#queue ??= [];
     for (const bytes of messages) this.#queue.push({ path, bytes });
   }
 }

@@ -15,7 +15,8 @@ export class Listening {
   readonly #settings: SyncSettings;
   readonly #outbox: Outbox;
   readonly #in = new Incoming();
-  readonly #assemblies: Readonly<Record<Way, Assembly>>;
+  /** Made when the first part comes: most updates come whole. */
+  readonly #assemblies: Partial<Record<Way, Assembly>> = {};
   /** Where the last update came from: its acknowledgement goes back there. */
   #from: Way = 'udp';
   #pause: Millis;
@@ -24,8 +25,6 @@ export class Listening {
     this.#settings = settings;
     this.#outbox = outbox;
     this.#pause = settings.retryFirst;
-    const least = Math.min(outbox.room.udp, outbox.room.stream) / 2;
-    this.#assemblies = { udp: new Assembly(settings.update, least), stream: new Assembly(settings.update, least) };
   }
 
   get run(): number {
@@ -44,8 +43,8 @@ export class Listening {
   restart(): void {
     this.#in.restart();
     this.wake = Number.POSITIVE_INFINITY;
-    this.#assemblies.udp.clear();
-    this.#assemblies.stream.clear();
+    this.#assemblies.udp?.clear();
+    this.#assemblies.stream?.clear();
   }
 
   /** What was taken is not there any more: a snapshot is asked for. */
@@ -54,7 +53,7 @@ export class Listening {
   }
 
   streamClosed(): void {
-    this.#assemblies.stream.clear();
+    this.#assemblies.stream?.clear();
   }
 
   hear(update: Update, way: Way, now: Millis): readonly Update[] {
@@ -73,10 +72,10 @@ export class Listening {
         return [];
       case 'gap':
         this.#isWrong(now);
-        this.#assemblies[way].clear();
+        this.#assemblies[way]?.clear();
         return [];
       case 'busy':
-        this.#assemblies[way].clear();
+        this.#assemblies[way]?.clear();
         return [];
       default:
         return verdict satisfies never;
@@ -88,9 +87,10 @@ export class Listening {
       if (part.asks) this.#acknowledge(way);
       return [];
     }
-    const whole = this.#assemblies[way].add(part);
+    const assembly = this.#assemblyFor(way);
+    const whole = assembly.add(part);
     if (part.asks && way === 'udp') {
-      const seen = this.#assemblies[way].seen(part.run, part.number);
+      const seen = assembly.seen(part.run, part.number);
       this.#outbox.put(way, [encode({ kind: 'partsSeen', run: part.run, number: part.number, seen })]);
     }
     if (!whole) return [];
@@ -98,6 +98,11 @@ export class Listening {
     if (update.kind !== 'update' || update.run !== part.run || update.number !== part.number)
       throw new MalformedError('the parts make no update, or another');
     return this.hear(update, way, now);
+  }
+
+  #assemblyFor(way: Way): Assembly {
+    const { room } = this.#outbox;
+    return (this.#assemblies[way] ??= new Assembly(this.#settings.update, Math.min(room.udp, room.stream) / 2));
   }
 
   /** Whether both ends have the same; undefined where one of them is ahead. */

@@ -30,9 +30,9 @@ export class Outgoing {
   readonly #run: number;
   readonly #most: number;
   readonly #entries = new Map<NodeId, Map<string, Entry>>();
-  readonly #changed = new Set<Entry>();
-  /** Keys of the snapshot that is being told and that are still to come; empty and `#snapshot`: its last update is. */
-  #left = new Set<Entry>();
+  #changed: Set<Entry> | undefined;
+  /** Keys of the snapshot that is being told and that are still to come; none and `#snapshot`: its last update is. */
+  #left: Set<Entry> | undefined;
   #snapshot = true;
   #begun = false;
   #offered = false;
@@ -56,7 +56,7 @@ export class Outgoing {
 
   /** Keys that the other end has not been told of. */
   get pending(): number {
-    return this.#changed.size + this.#left.size;
+    return (this.#changed?.size ?? 0) + (this.#left?.size ?? 0);
   }
 
   /** A snapshot has begun, or is about to. */
@@ -65,7 +65,7 @@ export class Outgoing {
   }
 
   get hasNews(): boolean {
-    return this.#changed.size > 0 || (this.#snapshot && this.#offered);
+    return (this.#changed?.size ?? 0) > 0 || (this.#snapshot && this.#offered);
   }
 
   /** Why the value cannot be told (the other end keeps what it was told before); undefined where it can. */
@@ -96,8 +96,8 @@ export class Outgoing {
     this.#snapshot = true;
     this.#begun = false;
     this.#digest = 0;
-    this.#changed.clear();
-    this.#left.clear();
+    this.#changed = undefined;
+    this.#left = new Set();
     for (const members of [...this.#entries.values()])
       for (const entry of [...members.values()]) {
         entry.told = 0;
@@ -110,16 +110,23 @@ export class Outgoing {
   build(bytes: number): Built | undefined {
     if (!this.hasNews) return undefined;
     const snapshot = this.#snapshot;
-    const source = snapshot ? this.#left : this.#changed;
+    const source = (snapshot ? this.#left : this.#changed) ?? new Set();
     const items = this.#take(source, Math.min(bytes, this.#most) - UPDATE_HEAD);
     if (items.length === 0 && source.size > 0) return undefined;
     const begins = snapshot && !this.#begun;
     const more = snapshot && source.size > 0;
     this.#snapshot = more;
     this.#begun = more;
+    this.#rest();
     this.#head++;
     const head = { run: this.#run, number: this.#head, snapshot, begins, more, digest: this.#digest };
     return { number: this.#head, snapshot, bytes: encodeUpdate(head, items) };
+  }
+
+  /** What is empty is not kept: most links have nothing to tell. */
+  #rest(): void {
+    if (this.#changed?.size === 0) this.#changed = undefined;
+    if (this.#left?.size === 0) this.#left = undefined;
   }
 
   /** Takes what fits, nodes together as they were offered; what is too large waits for a path that is wide enough. */
@@ -152,16 +159,16 @@ export class Outgoing {
 
   /** Puts a changed key where it is pending, or nowhere: it went back to what was told. */
   #mark(entry: Entry): void {
-    if (this.#left.has(entry)) {
+    if (this.#left?.has(entry)) {
       if (entry.hash !== 0) return;
       this.#left.delete(entry);
     }
     if (entry.hash !== entry.told) {
-      if (this.#snapshot && entry.told === 0) this.#left.add(entry);
-      else this.#changed.add(entry);
+      if (this.#snapshot && entry.told === 0) (this.#left ??= new Set()).add(entry);
+      else (this.#changed ??= new Set()).add(entry);
       return;
     }
-    this.#changed.delete(entry);
+    this.#changed?.delete(entry);
     if (entry.hash === 0) this.#drop(entry);
   }
 

@@ -59,8 +59,10 @@ export class Peer {
   readonly probes: { readonly until: Millis }[] = [];
   readonly figures = { forged: 0, replayed: 0, malformed: 0, refused: 0, in: 0, out: 0 };
   readonly #seal: SealLike;
+  readonly #begun: Millis;
   #enlightenedAt: Millis = Number.NEGATIVE_INFINITY;
-  #rate: { at: Millis; in: number; out: number; inPerSecond: number; outPerSecond: number };
+  /** Since somebody asks for it. */
+  #rate: { at: Millis; in: number; out: number; inPerSecond: number; outPerSecond: number } | undefined;
 
   constructor(options: PeerOptions) {
     const { id, term, sid, boot, seal, peerIs, settings, generation, now, random } = options;
@@ -71,7 +73,7 @@ export class Peer {
     this.peerIs = peerIs;
     this.since = now;
     this.#seal = seal;
-    this.#rate = { at: now, in: 0, out: 0, inPerSecond: 0, outPerSecond: 0 };
+    this.#begun = now;
     this.link = new Link({ settings, peerIs, run: generation, now, random });
   }
 
@@ -153,7 +155,7 @@ export class Peer {
   }
 
   rates(now: Millis): { readonly inPerSecond: number; readonly outPerSecond: number } {
-    const rate = this.#rate;
+    const rate = this.#rate ?? { at: this.#begun, in: 0, out: 0, inPerSecond: 0, outPerSecond: 0 };
     const time = now - rate.at;
     if (time >= RATE_WINDOW || rate.inPerSecond === 0) {
       const seconds = Math.max(1, time / 1000);
@@ -161,7 +163,8 @@ export class Peer {
       const outPerSecond = (this.figures.out - rate.out) / seconds;
       if (time < RATE_WINDOW) return { inPerSecond, outPerSecond };
       this.#rate = { at: now, in: this.figures.in, out: this.figures.out, inPerSecond, outPerSecond };
+      return this.#rate;
     }
-    return this.#rate;
+    return rate;
   }
 }
