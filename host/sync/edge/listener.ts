@@ -16,6 +16,9 @@ export interface ListenerOptions {
   readonly tether: (socket: Socket, head: Buffer) => void;
 }
 
+/** What goes wrong with a connection closes it, and is nobody's fault here. */
+const ignore = (): void => {};
+
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #servers: Server[] = [];
@@ -52,13 +55,18 @@ export class Listener {
 
   #came(socket: Socket): void {
     const { room, tls, tether } = this.#options;
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     if (!room.enter(socket)) return;
     const ended = (): void => void socket.destroy();
     socket.once('end', ended);
     socket.once('data', (head: Buffer) => {
       socket.off('end', ended);
-      if (head[0] !== TLS_HANDSHAKE) return tether(socket, head);
+      if (head[0] !== TLS_HANDSHAKE) {
+        tether(socket, head);
+        // It has a listener of its own now.
+        socket.off('error', ignore);
+        return;
+      }
       room.leave(socket);
       socket.pause();
       socket.unshift(head);

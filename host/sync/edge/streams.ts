@@ -135,8 +135,9 @@ export class Streams {
     const { socket } = stream;
     socket.on('data', (chunk: Buffer) => this.#read(stream, chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => this.#drop(stream, error.code === 'ECONNREFUSED' ? 'refused' : 'error'));
-    socket.on('end', () => this.#drop(stream, 'ended'));
-    socket.on('close', () => this.#drop(stream, 'ended'));
+    const ended = (): void => this.#drop(stream, 'ended');
+    socket.on('end', ended);
+    socket.on('close', ended);
   }
 
   /** Of a connection that is not proved one small frame is passed on; the rest waits, in the kernel where it can. */

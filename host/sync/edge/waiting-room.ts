@@ -14,7 +14,7 @@ export class WaitingRoom {
   readonly figures = { timeouts: 0, turnedAway: 0 };
   readonly #limits: RoomLimits;
   /** The oldest first. */
-  readonly #sockets = new Map<Socket, { readonly from: string; readonly timer: NodeJS.Timeout }>();
+  readonly #sockets = new Map<Socket, { readonly from: string; readonly timer: NodeJS.Timeout; readonly closed: () => void }>();
   readonly #perAddress = new Map<string, number>();
 
   constructor(limits: RoomLimits) {
@@ -36,8 +36,9 @@ export class WaitingRoom {
       this.figures.timeouts++;
       socket.destroy();
     }, this.#limits.unprovedMs);
-    this.#sockets.set(socket, { from, timer });
-    socket.once('close', () => this.leave(socket));
+    const closed = (): void => this.leave(socket);
+    this.#sockets.set(socket, { from, timer, closed });
+    socket.once('close', closed);
     return true;
   }
 
@@ -53,6 +54,7 @@ export class WaitingRoom {
     const known = this.#sockets.get(socket);
     if (!known) return;
     clearTimeout(known.timer);
+    socket.off('close', known.closed);
     this.#sockets.delete(socket);
     const left = (this.#perAddress.get(known.from) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(known.from, left);
