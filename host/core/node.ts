@@ -173,7 +173,8 @@ export class Node {
   cfg: Doc = {};
   readonly marks = new Map<Path, Mark>();
   readonly facts = new Map<Path, Fact>();
-  readonly book: Book = {};
+  /** Between turns; not to be kept over one. */
+  book: Book = {};
 
   /** Codes by graph variable: what is seen, what is wanted. */
   view = new Uint16Array(0);

@@ -18,6 +18,8 @@ export class TurnBook {
   #changes: Change[] = [];
   #records: Record<NodeId, Record<string, Json>> | undefined;
   #engine: Record<string, Json> | undefined;
+  /** Members of their books were removed. */
+  readonly #thinned = new Set<Node>();
   #effects: Effect[] = [];
   #durable = false;
   #logged = 0;
@@ -48,6 +50,7 @@ export class TurnBook {
     if (value === undefined) {
       if (node.book[member] === undefined) return;
       delete node.book[member];
+      this.#thinned.add(node);
     } else {
       if (node.book[member] === value) return;
       node.book[member] = value;
@@ -94,6 +97,9 @@ export class TurnBook {
       });
     }
     this.#logged = 0;
+    // An object that lost a member is a hash table of half a kilobyte for ever; a copy of it is a plain one.
+    for (const node of this.#thinned) node.book = { ...node.book };
+    this.#thinned.clear();
     const effects = this.#effects;
     if (this.#changes.length > 0 || this.#records || this.#engine) {
       const turn: Turn = {
