@@ -53,15 +53,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
     log,
     ...(options.sync ? { sync: options.sync } : {}),
   };
-  const start = (): Promise<Running> =>
-    startRunning({
-      ...given,
-      self: options.id ?? randomUUID(),
-      isGiven: options.id !== undefined,
-      seed: randomInt(2 ** 31),
-      api: () => api,
-    });
-  let running = await start();
+  const identity = { self: options.id ?? randomUUID(), isGiven: options.id !== undefined };
+  const start = (mustBe?: string): Promise<Running> =>
+    startRunning({ ...given, ...identity, ...(mustBe === undefined ? {} : { mustBe }), seed: randomInt(2 ** 31), api: () => api });
+  // A backup that is restored later may be of another node: a person asked for that.
+  let running = await start(options.id);
   const restore: HostPort['restore'] = async (file) => {
     await running.stop();
     const restored = await restoreInto(options.dataDir, file).finally(async () => {

@@ -8,7 +8,9 @@ import type { ApiSession } from './control/session.ts';
 import { Questions } from './core/ask.ts';
 import type { Json, ServiceDeclaration } from './core/declaration.ts';
 import { Engine } from './core/engine.ts';
-import type { Millis } from './core/record.ts';
+import { CODES } from './core/failures.ts';
+import type { Millis, NodeId, Turn } from './core/record.ts';
+import { RefusalError } from './core/refusal.ts';
 import type { HostConfig } from './documents/config.ts';
 import { Schemas } from './documents/schemas.ts';
 import type { HostLog } from './log.ts';
@@ -29,6 +31,8 @@ export interface RunningOptions {
   readonly self: string;
   /** A person said who this host is. */
   readonly isGiven: boolean;
+  /** The data must be of this node, or of none. */
+  readonly mustBe?: NodeId;
   readonly name: string;
   readonly seed: number;
   readonly acceptLoss: boolean;
@@ -59,7 +63,10 @@ export async function startRunning(options: RunningOptions): Promise<Running> {
   const specs = parseServices(options.config.services, createRegistry(), serviceDir(options.dataDir));
   const opened = await openStore(options.dataDir, { now: Date.now, log: options.log, acceptLoss: options.acceptLoss });
   try {
-    return await compose(options, opened, specs, openPlace(options.sync, options.dataDir));
+    const turns = [...opened.tail];
+    // Before a key is touched and a socket opened: neither is this host's to use with the data of another.
+    if (options.mustBe !== undefined) refuseOther(options, selfOf(opened, turns), options.mustBe);
+    return await compose(options, opened, turns, specs, openPlace(options.sync, options.dataDir));
   } catch (error) {
     await opened.store.close();
     throw error;
@@ -68,13 +75,13 @@ export async function startRunning(options: RunningOptions): Promise<Running> {
 
 async function compose(
   options: RunningOptions,
-  { store, engine: record, nodes, tail }: OpenedStore,
+  { store, engine: record, nodes }: OpenedStore,
+  turns: Turn[],
   specs: readonly ServiceSpec[],
   place: SyncPlace | undefined,
 ): Promise<Running> {
   const { log } = options;
   const schemas = new Schemas();
-  const turns = [...tail];
   const now = steadyClock(turns.at(-1)?.at ?? 0);
   const engine = new Engine(
     {
@@ -133,6 +140,19 @@ async function compose(
       await store.close();
     },
   };
+}
+
+/** Whose data it is; undefined: nobody's yet. */
+function selfOf({ engine }: OpenedStore, turns: readonly Turn[]): Json | undefined {
+  return turns.reduce((self, turn) => turn.engine?.['self'] ?? self, engine?.['self']);
+}
+
+/** The data of one host with the identity of another: neither would be right. */
+function refuseOther({ dataDir }: RunningOptions, found: Json | undefined, mustBe: NodeId): void {
+  if (found === undefined || found === mustBe) return;
+  const why = `it holds the data of node ${String(found)}, and this host is to be ${mustBe}`;
+  const todo = 'Name another with --data-dir, or leave out the id';
+  throw new RefusalError({ code: CODES.conflict, what: 'the host cannot start', where: dataDir, why, todo });
 }
 
 /** A new host's own node. */

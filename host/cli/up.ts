@@ -1,7 +1,7 @@
 /** `kraken up`: the host in the foreground, until it is asked to stop. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { HostConfig } from '../documents/config.ts';
-import type { Host, HostOptions } from '../main.ts';
+import type { HostOptions } from '../main.ts';
 import { EXIT, Failure, stoppedBy } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { placeOf } from './place.ts';
@@ -37,7 +37,6 @@ export const up: Action = async (call) => {
   };
   const { startHost } = await import('../main.ts');
   const host = await startHost(options);
-  await refuseOther(host, id, paths.dataDir);
   let asked = false;
   const unlisten = io.onInterrupt(() => {
     if (asked) process.exit(AT_ONCE);
@@ -72,18 +71,6 @@ function kernelText(): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The data of one host with the identity of another: neither would be right. */
-async function refuseOther(host: Host, id: string | undefined, dataDir: string): Promise<void> {
-  const { self } = host.port.engine;
-  if (id === undefined || id === self) return;
-  await host.stop('its data is of another node');
-  throw new Failure(
-    EXIT.refused,
-    `${dataDir} holds the data of node ${self}, and this host is to be ${id}`,
-    'Name another with --data-dir, or leave out the id',
-  );
 }
 
 /** On a terminal the log is read by a person. */
