@@ -13,9 +13,10 @@ const ANSWER_LEAST = 200;
 /** Of so many hellos one asks for an answer: the parent's half costs half, and a lost answer is asked for again at once. */
 const ASKS_EVERY = 2;
 
+/** Changed in place: a new one for every hello would be old garbage by the time it goes. */
 interface Heard {
-  readonly sent: number;
-  readonly at: Millis;
+  sent: number;
+  at: Millis;
 }
 
 export class Greeting {
@@ -95,7 +96,11 @@ export class Greeting {
     const isNewest = this.#newest === undefined || (hello.sent - this.#newest + CLOCK) % CLOCK < CLOCK / 2;
     if (isNewest) this.#newest = hello.sent;
     const before = this.#heard[way];
-    if (!before || isNewest) this.#heard[way] = { sent: hello.sent, at: now };
+    if (!before) this.#heard[way] = { sent: hello.sent, at: now };
+    else if (isNewest) {
+      before.sent = hello.sent;
+      before.at = now;
+    }
     if (!hello.asks && (way === 'udp' || !this.udpWorks)) this.#asked = undefined;
     const age = (clock(now) - hello.echo + CLOCK) % CLOCK;
     const rtt = hello.echo === 0 || age < hello.kept || age - hello.kept > this.#settings.dead ? undefined : age - hello.kept;

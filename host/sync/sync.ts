@@ -6,6 +6,7 @@ import type { Effect } from '../core/effect.ts';
 import type { Millis, NodeId, Turn } from '../core/record.ts';
 import type { World } from '../core/world.ts';
 import type { Address, EnrolOutcome, StreamId, SyncAction, SyncEvent } from './actions.ts';
+import { sameAddress } from './addresses.ts';
 import { type ChildHost, Children, type SessionKeys } from './children.ts';
 import type { Update } from './messages.ts';
 import type { Peer } from './peer.ts';
@@ -164,7 +165,7 @@ export class Sync {
   datagram(from: Address, bytes: Uint8Array, now: Millis): void {
     this.#now = now;
     const peer = this.#whose(bytes, { udp: from }, now);
-    if (peer && peer !== 'stale' && peer.peerIs === 'child') peer.udp = from;
+    if (peer && peer !== 'stale' && peer.peerIs === 'child' && !sameAddress(peer.udp, from)) peer.udp = from;
   }
 
   opened(stream: StreamId, now: Millis): void {
