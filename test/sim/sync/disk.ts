@@ -71,6 +71,13 @@ export class Keys {
     this.#bytes = bytes;
   }
 
+  /** Another key, as the one before was revoked; what was certified of that one is worth nothing. */
+  renew(): void {
+    this.key = Buffer.from(this.#bytes()).toString('base64url');
+    this.statement = undefined;
+    this.session = undefined;
+  }
+
   /** At every start; `outliveBoot`: of a host with a disk of its own. */
   open(boot: string, outliveBoot: boolean): this {
     this.generation++;

@@ -292,27 +292,38 @@ export class Process implements Endpoint {
 
   /** The best proof first; where a parent says that it is good no more, the others: as `edge.ts` does. */
   #enrol(request: EnrolRequest): void {
-    const { keys, boot, address, sim, token } = this.host;
-    const { key, generation, statement } = keys;
-    const base = { request, boot, key, generation, privileged: true, address };
-    const knocks: Knock[] = [
-      ...(statement ? [{ ...base, statement }] : []),
-      ...(token === undefined ? [] : [{ ...base, statement: undefined, token }]),
-      { ...base, statement: undefined },
-    ];
-    let worst: Answered | undefined;
+    const { keys, address, sim } = this.host;
+    let isNewKey = false;
+    let knocks = this.#knocks(request);
+    let last: Answered = { outcome: { kind: 'noAnswer', why: 'this host has nothing to show' } };
     const next = (): void => {
       const knock = knocks.shift();
-      if (!knock) return this.#enrolled(request, worst as Answered);
+      if (!knock) return this.#enrolled(request, last);
       sim.net.pipes.ask(address, request.to, knock, (answer) => {
         if (this.isDead) return;
+        last = answer;
         const { kind } = answer.outcome;
         if (kind !== 'no' && kind !== 'reboot') return this.#enrolled(request, answer);
-        if (!worst || kind === 'no') worst = answer;
+        if (answer.wantsNewKey && !isNewKey) {
+          isNewKey = true;
+          keys.renew();
+          knocks = this.#knocks(request);
+        }
         next();
       });
     };
     next();
+  }
+
+  #knocks(request: EnrolRequest): Knock[] {
+    const { keys, boot, address, token } = this.host;
+    const { key, generation, statement } = keys;
+    const base = { request, boot, key, generation, privileged: true, address };
+    return [
+      ...(statement ? [{ ...base, statement }] : []),
+      ...(token === undefined ? [] : [{ ...base, statement: undefined, token }]),
+      { ...base, statement: undefined },
+    ];
   }
 
   #enrolled(request: EnrolRequest, { outcome, statement, chain }: Answered): void {
@@ -349,7 +360,7 @@ export class Process implements Endpoint {
     };
     const refused = (refusal: Refusal): void => {
       this.host.sim.watch((watcher) => watcher.refused?.(this.host, claim, refusal));
-      answer({ outcome: outcomeOf(refusal) });
+      answer({ outcome: outcomeOf(refusal), wantsNewKey: refusal.todo.startsWith('It makes a new key') });
     };
     this.ask((request) => ({ type: 'claim', request, claim }), { taken, refused });
   }

@@ -24,6 +24,7 @@ export interface Statement {
 }
 
 export interface Answered {
+  readonly wantsNewKey?: boolean;
   readonly outcome: EnrolOutcome;
   readonly statement?: Statement;
   /** With it comes a certificate for a host with children. */

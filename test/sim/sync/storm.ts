@@ -29,6 +29,8 @@ export class Storm {
   readonly seed: number;
   /** What happened, for people. */
   readonly story: string[] = [];
+  /** Nodes that waited for a person. */
+  helped = 0;
   readonly #options: StormOptions;
   readonly #checks: { power: Power; errors: Errors; writer: OneWriter; acknowledged: Acknowledged; forgeries: Forgeries };
   #tag = 0;
@@ -85,14 +87,36 @@ export class Storm {
     const { tree, sim } = this;
     const within = this.#hung ? MENDED : FOUND;
     const isDone = (): boolean => unconverged(tree).length === 0 && astray(tree).length === 0;
-    if (!sim.clock.until(isDone, within, 5 * SECOND)) {
+    // What is not sure waits for a person, is said to, and ends by what it says.
+    if (!sim.clock.until(isDone, within, 5 * SECOND) && this.#help() && sim.clock.until(isDone, MENDED, 5 * SECOND))
+      this.#say('all is well');
+    else if (!isDone()) {
       const late = [...unconverged(tree), ...astray(tree)];
       return late.map((one) => `${within / MINUTE} minutes after all was healed: ${one}`);
     }
     // What was sent meanwhile is on its way yet.
-    sim.clock.run(15 * SECOND);
+    sim.clock.run(45 * SECOND);
     const noisy = noises(tree, 30 * SECOND).map((one) => `when all is well: ${one}`);
     return noisy.concat(unconverged(tree).map((one) => `a minute after it was well: ${one}`));
+  }
+
+  /** The person: does for each node that waits for one what the root says. True where there was any. */
+  #help(): boolean {
+    const { tree, sim } = this;
+    let any = false;
+    for (const leaf of tree.leaves) {
+      const book = tree.root.process?.world.nodes.get(leaf.id)?.book;
+      if (!book?.waits && !book?.refused) continue;
+      any = true;
+      this.helped++;
+      const isRefused = book.refused !== undefined || book.waits?.kind === 'refusedClaim';
+      this.#say(`${isRefused ? 'node admit' : 'node retry --disruptive'} ${leaf.id}: ${book.refused?.text ?? book.waits?.text}`);
+      if (isRefused) sim.operate({ kind: 'admit', nodes: [leaf.id] });
+      else sim.operate({ kind: 'retry', nodes: [leaf.id], disruptive: true });
+      this.#checks.power.order(leaf);
+      this.#checks.errors.out.add(leaf);
+    }
+    return any;
   }
 
   #heal(): void {
