@@ -30,6 +30,10 @@ export function attach(w: World, node: Node, at: Attached): void {
   const spoke = speaksFor(w, node);
   const moved = before?.host !== at.host || before.live !== at.live;
   w.book(node, 'at', at);
+  // Admitted by whichever of its parents: that was the first claim of the window, here too.
+  const { window } = node.book;
+  if (window && window.claimed === undefined && at.key && at.term > (before?.term ?? 0))
+    w.book(node, 'window', { ...window, claimed: at.key });
   w.tree.hang(node);
   if (at.via !== undefined) w.tree.heardThrough(at.via, node);
   w.tree.isStirred = true;

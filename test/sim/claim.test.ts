@@ -269,6 +269,16 @@ const CASES: readonly Case[] = [
     expect: 'no',
     why: /may not vouch/,
   },
+  {
+    name: 'another key in the window of a claim that was made at another of its parents',
+    given: (s) => {
+      admit(s);
+      attachedToM(s);
+    },
+    claim: { key: 'k2', boot: 'b2' },
+    expect: 'wait',
+    why: /two keys/,
+  },
   { name: 'a certificate of somebody who is not known', claim: certificate('stranger'), expect: 'no', why: /may not vouch/ },
   { name: 'a certificate of another boot', claim: certificate('root', 1, 'b0'), expect: 'no', why: /another boot/ },
   {
