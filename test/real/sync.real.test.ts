@@ -316,21 +316,18 @@ test('a subtree is cut off for a minute: its leaves keep running on their last c
 
 test('a leaf whose parents are changed at the root goes there', async () => {
   const leaf = leaves[3] ?? assert.fail();
-  const [first, second] = parentsOf(leaf) as [SyncHost, SyncHost];
+  const second = otherOf(leaf);
   const moved = performance.now();
   await root.ask('node/apply', { nodes: [{ id: leaf.id, parentId: second.id, parents: null }] as never, mode: 'merge' });
   const [time = 0] = await arrive([leaf], () => second, moved, 60_000);
   console.log(`  moved in ${Math.round(time)} ms`);
-  await reached([leaf]);
-  await root.ask('node/apply', { nodes: [{ id: leaf.id, parentId: first.id, parents: [second.id] }] as never, mode: 'merge' });
-  await arrive([leaf], () => first, moved + time, 90_000);
   await reached([leaf]);
 });
 
 test('a revoked leaf stays out; when it is admitted again, it comes back, and so does one that has booted anew', async () => {
   const [revoked, rebooted, onDisk] = [leaves[4], leaves[6], leaves[5]] as [SyncHost, SyncHost, SyncHost];
   const since = performance.now();
-  assert.match(await root.told('node', 'revoke', revoked.name, '--why', 'stolen'), /revoked|not good/);
+  assert.match(await root.told('node', 'revoke', revoked.name, '--why', 'stolen'), /1 node locked out/);
   await all([revoked], (leaf) => root.sees('dsc', leaf.id, '/runState', 'ERROR', 5_000));
   await all([rebooted, onDisk], (leaf) => leaf.kill());
   for (const leaf of [rebooted, onDisk]) leaf.rebooted();
@@ -338,9 +335,10 @@ test('a revoked leaf stays out; when it is admitted again, it comes back, and so
   // A key on disk is good in every boot.
   await arrive([onDisk], (leaf) => parentsOf(leaf)[0] ?? root, since, 30_000);
   await sleep(10_000);
-  for (const leaf of [revoked, rebooted]) assert.notEqual(root.last('dsc', leaf.id, '/runState'), 'SYNC', `${leaf.name} is in again`);
+  for (const leaf of [revoked, rebooted]) assert.equal(await parentOf(leaf), undefined, `${leaf.name} is in again`);
   const waiting = await root.told('node', 'waiting');
-  for (const { name } of [revoked, rebooted]) assert.match(waiting, new RegExp(name), waiting);
+  assert.match(waiting, /l\[05,07\]/, waiting);
+  console.log(waiting.trimEnd().replaceAll(/^/gm, '  '));
   const admitted = performance.now();
   for (const { name } of [revoked, rebooted]) await root.told('node', 'admit', name);
   await all([revoked, rebooted], (leaf) => root.sees('dsc', leaf.id, '/runState', 'SYNC', 90_000));
