@@ -6,6 +6,7 @@ import type { Blocked, Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { Fact, Mark } from './record.ts';
+import { hasSwitch } from './self.ts';
 import { shellWord } from './shell.ts';
 import { goalOf, PHYS } from './situation.ts';
 import { isHosts, isOthers, pursue, restarted } from './walk.ts';
@@ -16,7 +17,7 @@ import type { World } from './world.ts';
 export function explain(w: World, node: Node): Explanation {
   const { plan, blocked } = pursue(w, node);
   const reasons = reasonsOf(w, node, plan);
-  const blockers = blockersOf(w, node, blocked);
+  const blockers = isUnheard(w, node) ? [] : blockersOf(w, node, blocked);
   const gaps = gapsOf(w, node, blocked ?? plan);
   const steps = stepsOf(node, plan, reasons);
   const { order } = node.book;
@@ -27,6 +28,8 @@ export function explain(w: World, node: Node): Explanation {
     todo.push(
       `Change what is wanted, or start the service that can do it: kraken service list, kraken graph ${shellWord(node.name || node.id)}`,
     );
+  const unheard = steps.length === 0 && gaps.some(({ moot }) => moot === undefined) && isUnheard(w, node);
+  if (unheard) todo.push(startText(w, node));
   return {
     node: node.id,
     name: node.name,
@@ -190,8 +193,27 @@ function summarise(
   if (steps[0]) return `${name} is about to go on with ${named(steps[0])}.`;
   const open = gaps.filter((gap) => gap.moot === undefined);
   const note = first ? ` But ${first.text}.` : '';
-  if (open.length > 0) return `${name} waits to be observed: ${open.map((gap) => gap.path.slice(1)).join(', ')}.${note}`;
+  const paths = open.map((gap) => gap.path.slice(1)).join(', ');
+  if (open.length > 0 && isUnheard(w, node))
+    return `${name} waits for its own host, which was never heard: only that can say ${paths}.${note}`;
+  if (open.length > 0) return `${name} waits to be observed: ${paths}.${note}`;
   return `${name} is where it should be (power: ${String(power)}) for ${ago(w, node.walkSince)}.${note}`;
+}
+
+/** No service here can look at it or switch it on, and nobody has come as it yet. */
+function isUnheard(w: World, node: Node): boolean {
+  const { key, at, refused } = node.book;
+  if (!isHosts(w, node) || node.live || key || at || refused || node.seen(PHYS) !== undefined) return false;
+  return isOthers(w, node) || !hasSwitch(w, node);
+}
+
+function startText(w: World, node: Node): string {
+  const name = shellWord(node.name || node.id);
+  const parent = w.nodes.get(node.parent ?? w.self);
+  return (
+    `Start it on that machine: kraken up --parent ADDRESS-OF-${shellWord(parent?.name || 'THIS-HOST')} --id ${node.id} --ca PIN (kraken peer list shows the pin); ` +
+    `it is let in by a token (kraken token create ${name}, then --token-file FILE there), or by your word → kraken node admit ${name}`
+  );
 }
 
 /** `ipmi/powerOn (physState POWER_OFF → POWER_ON)`; an ask needs no more than its words. */

@@ -16,11 +16,11 @@ export function observeSelf(w: World): void {
   if (w.isRoot ? run !== 'SYNC' : run === undefined) w.setFact(own, '/runState', w.isRoot ? 'SYNC' : 'INIT', 'core');
 }
 
-/** A service here switches this host's own node: its parent need not be imagined to. */
-export function hasOwnSwitch(w: World, own: Node): boolean {
+/** A service here switches this node on or off; its own host: its parent need not be imagined to. */
+export function hasSwitch(w: World, node: Node): boolean {
   return [...w.services].some(
     ([name, { declaration }]) =>
-      name !== 'parent' && declaration.mutations.some(({ mutates }) => '/physState' in mutates) && w.serves(name, own),
+      name !== 'parent' && declaration.mutations.some(({ mutates }) => '/physState' in mutates) && w.serves(name, node),
   );
 }
 

@@ -18,7 +18,7 @@ import { matches, type NodeSet, type Subject } from './nodeset.ts';
 import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
 import type { Change, Millis, NodeId } from './record.ts';
-import { hasOwnSwitch } from './self.ts';
+import { hasSwitch } from './self.ts';
 import type { Settings } from './settings.ts';
 import { pathsOf } from './task.ts';
 import { Timers } from './timers.ts';
@@ -173,7 +173,7 @@ export class World extends TurnBook {
   serves(service: string, node: Node): boolean {
     const found = this.services.get(service);
     if (!found) return service === 'core';
-    if (service === 'parent') return node.id === this.self && !hasOwnSwitch(this, node);
+    if (service === 'parent') return node.id === this.self && !hasSwitch(this, node);
     return found.serves === undefined || matches(found.serves, this.subject(node));
   }
 

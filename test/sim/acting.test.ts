@@ -410,3 +410,33 @@ test('a second key below: the root counts who waits, lets it in, and the hold of
   assert.equal(a.book('l1').hold, undefined);
   settle(all);
 });
+
+test('a node that nothing can look at, and whose own host was never heard: what to do stands in the explanation, until it comes', () => {
+  const tree = new Tree();
+  const root = tree.host('root', [], []);
+  const wanted = { physState: 'POWER_ON', runState: 'SYNC' };
+  root.apply([
+    { id: 'm1', nodename: 'm1', parentId: 'root' },
+    { id: 'l1', nodename: 'kr1', parentId: 'root', ...wanted },
+    { id: 'l2', nodename: 'kr2', parentId: 'm1', ...wanted },
+  ]);
+  tree.begin();
+  tree.run(10 * SECOND);
+  const said = (id: string): { summary: string; todo: string } => {
+    const node = root.world.nodes.get(id);
+    assert.ok(node);
+    const { summary, todo } = explain(root.world, node);
+    return { summary, todo: todo.join('\n') };
+  };
+  for (const [id, name, parent] of [
+    ['l1', 'kr1', 'root'],
+    ['l2', 'kr2', 'm1'],
+  ] as const)
+    assert.deepEqual(said(id), {
+      summary: `${name} waits for its own host, which was never heard: only that can say runState, physState.`,
+      todo: `Start it on that machine: kraken up --parent ADDRESS-OF-${parent} --id ${id} --ca PIN (kraken peer list shows the pin); it is let in by a token (kraken token create ${name}, then --token-file FILE there), or by your word → kraken node admit ${name}`,
+    });
+  root.operate({ kind: 'admit', nodes: ['l1'] });
+  root.claim({ node: 'l1' });
+  assert.doesNotMatch(`${said('l1').summary} ${said('l1').todo}`, /never heard|kraken up/);
+});
