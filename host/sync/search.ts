@@ -98,7 +98,7 @@ export class Search {
     }
     if (attempt !== this.#attempt) return undefined;
     const isThere = outcome.kind !== 'refusedConnection' && outcome.kind !== 'noAnswer';
-    if (isThere) this.#unhelpful.set(text(address), now + COMPLAIN);
+    if (isThere) this.#unhelpful.set(text(address), now + this.#parts.settings.retryMost);
     if (outcome.kind === 'reboot') this.#parts.act({ type: 'reboot', why: outcome.why });
     this.fails(address, outcome.kind === 'untrusted' || outcome.kind === 'no' ? 'error' : 'warn', outcome.why, now);
     this.#round.shift();

@@ -26,6 +26,12 @@ export class OneWriter implements Watcher {
     }
   }
 
+  /** A reading goes up at once, and may be lost with the process before it is on disk. */
+  started(host: SimHost): void {
+    const held = this.#held.get(host.id);
+    if (held !== undefined) this.#held.set(host.id, Math.min(held, Number(host.seen(host.id, METER) ?? 0)));
+  }
+
   /** What it had lost, it may have forgotten. */
   lost(host: SimHost): void {
     if (host.kind === 'root') this.#held.clear();
