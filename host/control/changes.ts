@@ -2,11 +2,32 @@
 import type { Json, Path } from '../core/declaration.ts';
 import { get, isObject, isSubtree, leaves, sameJson } from '../core/pointer.ts';
 import type { Change, Millis } from '../core/record.ts';
+import { isTooLarge } from './lines.ts';
 
 /** Less what only the journal needs. */
 export function showChange(change: Change, at: Millis): Omit<Change, 'boot' | 'over'> & { readonly at: Millis } {
   const { boot: _boot, over: _over, ...shown } = change;
   return { ...shown, at };
+}
+
+type Shown = Partial<Change> & { readonly at?: Millis };
+
+/** Characters that are shown of a value that does not fit into a line. */
+const CUT_CHARACTERS = 1_000;
+
+/** A change as it stands in a line. Of one that is larger than a line the values are cut, and `cut` says of which and how large they are. */
+export function changeText(change: Shown): string {
+  const text = JSON.stringify(change);
+  if (!isTooLarge(text)) return text;
+  const cut: Record<string, number> = {};
+  const shown: Record<string, unknown> = { ...change };
+  for (const member of ['from', 'to'] as const) {
+    const value = JSON.stringify(change[member]) ?? '';
+    if (value.length <= CUT_CHARACTERS || !isTooLarge(JSON.stringify(shown))) continue;
+    cut[member] = Buffer.byteLength(value);
+    shown[member] = `${value.slice(0, CUT_CHARACTERS)}…`;
+  }
+  return JSON.stringify({ ...shown, cut });
 }
 
 /**

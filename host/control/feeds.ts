@@ -5,12 +5,12 @@
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json, Path } from '../core/declaration.ts';
 import { matches, type NodeSet } from '../core/nodeset.ts';
-import type { Queries } from '../core/queries.ts';
+import type { NodeView, Queries } from '../core/queries.ts';
 import type { Change, NodeId, Revision, Turn } from '../core/record.ts';
-import { narrow, showChange } from './changes.ts';
-import { packLines } from './lines.ts';
+import { changeText, narrow, showChange } from './changes.ts';
+import { isTooLarge, packLines } from './lines.ts';
 import { type ApiSession, refusal } from './session.ts';
-import { page, showNode, type View } from './view.ts';
+import { nodeInParts, page, showNode, type View } from './view.ts';
 
 export interface Filter {
   /** Absent = all nodes. */
@@ -94,8 +94,8 @@ export class Feeds {
     }
     const ids = [...feed.members];
     const first = page(this.#engine(), ids, 0, filter.view, filter.paths, PAGE_NODES, true);
-    const more = first.next !== undefined;
-    if (more) setImmediate(() => void this.#pages(watcher, ids, first.taken));
+    const more = first.next !== undefined || first.large !== undefined;
+    if (more) setImmediate(() => void this.#pages(watcher, ids, first.large ? 0 : first.taken));
     return { watch: feed.id, revision, nodes: first.nodes, more };
   }
 
@@ -177,7 +177,7 @@ export class Feeds {
     for (const change of turn.changes) {
       if (change.view === 'note' || change.path === '' || (view !== 'both' && change.view !== view)) continue;
       if (!feed.members.has(change.node) || entered.has(change.node)) continue;
-      for (const part of narrow(change, paths)) changes.push(JSON.stringify(showChange(part, turn.at)));
+      for (const part of narrow(change, paths)) changes.push(changeText(showChange(part, turn.at)));
       concerned.add(change.node);
     }
     for (const id of left) {
@@ -200,11 +200,23 @@ export class Feeds {
   #states(feed: Feed, ids: readonly NodeId[], revision: Revision): string[] {
     const { view, paths } = feed.filter;
     const engine = this.#engine();
+    const large: string[] = [];
     const nodes = ids.flatMap((id) => {
       const node = engine.node(id);
-      return node ? [JSON.stringify(showNode(engine, node, view, paths, true))] : [];
+      if (!node) return [];
+      const text = JSON.stringify(showNode(engine, node, view, paths, true));
+      if (!isTooLarge(text)) return [text];
+      large.push(...this.#inParts(feed, node, revision));
+      return [];
     });
-    return packLines('state/changed', { watch: feed.id, revision, changes: [] }, 'nodes', nodes);
+    return [...packLines('state/changed', { watch: feed.id, revision, changes: [] }, 'nodes', nodes), ...large];
+  }
+
+  /** What fits into no line comes without its values, and these after it. */
+  #inParts(feed: Feed, of: NodeView, revision: Revision): string[] {
+    const { node, values } = nodeInParts(of, feed.filter.view, feed.filter.paths);
+    const head = { watch: feed.id, revision };
+    return [encode({ ...head, changes: [], nodes: [node] }), ...packLines('state/changed', head, 'changes', values.map(changeText))];
   }
 
   #give(watcher: Watcher, lines: readonly string[], concerned: ReadonlySet<NodeId>): void {
@@ -247,7 +259,9 @@ export class Feeds {
       const part = page(this.#engine(), ids, at, view, paths, PAGE_NODES, true);
       at = part.taken;
       more = part.next !== undefined;
-      session.sendRaw(encode({ watch: feed.id, revision: this.#engine().revision, changes: [], nodes: part.nodes, more }));
+      const { revision } = this.#engine();
+      if (part.large) for (const line of this.#inParts(feed, part.large, revision)) session.sendRaw(line);
+      session.sendRaw(encode({ watch: feed.id, revision, changes: [], nodes: part.nodes, more }));
       await session.drained();
     }
   }

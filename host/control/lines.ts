@@ -1,4 +1,13 @@
 /** Notifications that go to many: every item is serialised once, and as many as fit share a line. */
+import { LINE_LIMIT } from '@kraken-hpc/sdk/wire';
+
+/** Bytes of one item: with what stands around it, it still fits into a line. */
+export const ITEM_BYTES = LINE_LIMIT - 65_536;
+
+/** A UTF-16 unit is at most three bytes, so that most texts need no counting. */
+export function isTooLarge(text: string): boolean {
+  return text.length * 3 > ITEM_BYTES && Buffer.byteLength(text) > ITEM_BYTES;
+}
 
 /** Characters of a line's items: with three bytes for each it still fits into a line. */
 const LINE_CHARACTERS = 1_000_000;

@@ -5,7 +5,8 @@ import type { CfgChange, Command } from '../core/event.ts';
 import type { PeerStatus } from '../core/peer-status.ts';
 import { isObject, mergePatch } from '../core/pointer.ts';
 import type { Change, Millis, NodeId, Revision } from '../core/record.ts';
-import { showChange } from './changes.ts';
+import { changeText, showChange } from './changes.ts';
+import { ITEM_BYTES } from './lines.ts';
 import type { HostPort } from './port.ts';
 import { selectNodes, selectSome, selectTargets } from './select.ts';
 import { type ApiSession, authorOf, type Params, refusal } from './session.ts';
@@ -140,7 +141,23 @@ export async function history(port: HostPort, params: Params): Promise<Json> {
     ...(typeof since === 'number' ? { since } : {}),
   };
   const { changes, next } = ids && ids.length > 1 ? await searched(port, new Set(ids), options) : await port.history(ids?.[0], options);
-  return { changes: changes.map((change) => showChange(change, change.at)), ...(next === undefined ? {} : { next }) } as unknown as Json;
+  return inLine(changes, next) as unknown as Json;
+}
+
+/** As many as fit into a line; a revision is not parted, as the next page begins below it, but where it is larger than a line itself. */
+function inLine(found: Found['changes'], next: Revision | undefined): { readonly changes: readonly unknown[]; readonly next?: Revision } {
+  const texts = found.map((change) => changeText(showChange(change, change.at)));
+  let bytes = 0;
+  let end = 0;
+  for (; end < texts.length; end++) {
+    bytes += Buffer.byteLength(texts[end] ?? '') + 1;
+    if (bytes > ITEM_BYTES) break;
+  }
+  if (end === texts.length) return { changes: texts.map((text) => JSON.parse(text)), ...(next === undefined ? {} : { next }) };
+  let whole = end;
+  while (whole > 0 && found[whole - 1]?.rev === found[end]?.rev) whole--;
+  const taken = whole || end;
+  return { changes: texts.slice(0, taken).map((text) => JSON.parse(text)), next: found[taken - 1]?.rev ?? 0 };
 }
 
 interface Found {

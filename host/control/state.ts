@@ -24,7 +24,12 @@ export function read(port: HostPort, params: Params, session: ApiSession): Json 
   const limit = Math.min(MOST_IN_PAGE, typeof params['limit'] === 'number' ? params['limit'] : MOST_IN_PAGE);
   const paths = readable(session, pathsOf(params));
   const found = page(port.engine, ids, start, viewOf(params), paths, limit, true);
-  const { next } = found;
+  const { next, large } = found;
+  if (large) {
+    const why = 'it is larger than a line of the protocol';
+    const todo = `Read it in parts, with paths; then the others with after: ${large.id}`;
+    throw refusal(CODES.TooLarge, 'it cannot be read whole', large.name || large.id, why, todo);
+  }
   const nodes = params['original'] === true ? inOriginal(port, found.nodes, paths) : found.nodes;
   return { nodes, revision: port.engine.revision, ...(next === undefined ? {} : { next }) };
 }

@@ -2,7 +2,8 @@
 import type { Json, Path } from '../core/declaration.ts';
 import { type Doc, get, isObject, isSubtree, leaves } from '../core/pointer.ts';
 import type { NodeView, Queries } from '../core/queries.ts';
-import type { Fact, NodeId } from '../core/record.ts';
+import type { Change, Fact, Millis, NodeId } from '../core/record.ts';
+import { isTooLarge } from './lines.ts';
 
 export type View = 'cfg' | 'dsc' | 'both';
 type Paths = readonly Path[] | undefined;
@@ -16,6 +17,8 @@ export interface Page {
   readonly taken: number;
   /** The last node of this page; absent at the end. */
   readonly next?: NodeId;
+  /** The one node of this page fits into no line: `nodes` is empty. */
+  readonly large?: NodeView;
 }
 
 /** The nodes from an index on, as many as fit; at least one. Nodes that are gone by now are passed over. */
@@ -27,7 +30,10 @@ export function page(engine: Queries, ids: readonly NodeId[], start: number, vie
     const node = engine.node(ids[at] as NodeId);
     if (!node) continue;
     const shown = showNode(engine, node, view, paths, facts);
-    const size = JSON.stringify(shown).length;
+    const text = JSON.stringify(shown);
+    const size = text.length;
+    if (nodes.length === 0 && isTooLarge(text))
+      return { nodes, taken: at + 1, ...(at + 1 < ids.length ? { next: node.id } : {}), large: node };
     if (nodes.length > 0 && characters + size > PAGE_CHARACTERS) break;
     characters += size;
     nodes.push(shown);
@@ -46,6 +52,28 @@ export function showNode(engine: Queries, node: NodeView, view: View, paths: Pat
       ? { dsc: (paths ? Object.fromEntries(known.map(([path, { value }]) => [path, value])) : engine.dscDocument(node.id)) as Json }
       : {}),
     ...(known && facts ? { facts: Object.fromEntries(known.map(([path, fact]) => [path, showFact(fact)])) } : {}),
+  };
+}
+
+/** A node that fits into no line: itself without values, and these one by one, as they would have been told had they just changed. */
+export function nodeInParts(
+  node: NodeView,
+  view: View,
+  paths: Paths,
+): { readonly node: Json; readonly values: readonly (Partial<Change> & { readonly at?: Millis })[] } {
+  const cfg = view === 'dsc' ? [] : paths ? Object.entries(cfgValues(node, paths)) : [...leaves(node.cfg)];
+  const facts = view === 'cfg' ? [] : factsOf(node, paths);
+  return {
+    node: {
+      id: node.id,
+      ...(node.name ? { name: node.name } : {}),
+      ...(view === 'dsc' ? {} : { cfg: {} }),
+      ...(view === 'cfg' ? {} : { dsc: {}, facts: {} }),
+    },
+    values: [
+      ...cfg.map(([path, to]) => ({ node: node.id, view: 'cfg' as const, path, to })),
+      ...facts.map(([path, { value, by, at, rev }]) => ({ node: node.id, view: 'dsc' as const, path, to: value, by, at, rev })),
+    ],
   };
 }
 

@@ -211,7 +211,7 @@ function startText(w: World, node: Node): string {
   const name = shellWord(node.name || node.id);
   const parent = w.nodes.get(node.parent ?? w.self);
   return (
-    `Start it on that machine: kraken up --parent ADDRESS-OF-${shellWord(parent?.name || 'THIS-HOST')} --id ${node.id} --ca PIN (kraken peer list shows the pin); ` +
+    `Start it on that machine: kraken up --parent ADDRESS-OF-${shellWord(parent?.name || 'THIS-HOST')} --id ${node.id} --ca PIN (kraken engine status shows the pin); ` +
     `it is let in by a token (kraken token create ${name}, then --token-file FILE there), or by your word → kraken node admit ${name}`
   );
 }

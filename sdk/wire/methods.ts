@@ -169,6 +169,11 @@ export interface Change {
   readonly by?: string;
   readonly why?: string;
   readonly at?: Millis;
+  /** The change is larger than a line: of these values only the beginning is shown, as text; here is how many bytes each has. */
+  readonly cut?: {
+    readonly from?: number;
+    readonly to?: number;
+  };
 }
 
 /** An observed value with who saw it and when. */

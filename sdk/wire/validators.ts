@@ -848,6 +848,23 @@ const check84: Check = (v) => {
 
 const Json: Check = () => undefined;
 
+const check87: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "from":
+        m = Revision(v[k]);
+        break;
+      case "to":
+        m = Revision(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
 const Change: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
@@ -882,6 +899,9 @@ const Change: Check = (v) => {
         break;
       case "at":
         m = Millis(v[k]);
+        break;
+      case "cut":
+        m = check87(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -930,7 +950,7 @@ const Fact: Check = (v) => {
   return undefined;
 };
 
-const check90: Check = (v) => {
+const check91: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -962,7 +982,7 @@ const NodeState: Check = (v) => {
         m = Members(v[k]);
         break;
       case "facts":
-        m = check90(v[k]);
+        m = check91(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -970,7 +990,7 @@ const NodeState: Check = (v) => {
   return undefined;
 };
 
-const check87: Check = (v) => {
+const check88: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeState(v[i]);
@@ -997,7 +1017,7 @@ const check79: Check = (v) => {
         m = check80(v[k]);
         break;
       case "nodes":
-        m = check87(v[k]);
+        m = check88(v[k]);
         break;
       case "more":
         m = check27(v[k]);
@@ -1066,7 +1086,7 @@ const Event: Check = (v) => {
   return undefined;
 };
 
-const check94: Check = (v) => {
+const check95: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Event(v[i]);
@@ -1075,7 +1095,7 @@ const check94: Check = (v) => {
   return undefined;
 };
 
-const check93: Check = (v) => {
+const check94: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["events"] === undefined) return no("lacks events");
@@ -1086,40 +1106,7 @@ const check93: Check = (v) => {
         m = check1(v[k]);
         break;
       case "events":
-        m = check94(v[k]);
-        break;
-      case "dropped":
-        m = Revision(v[k]);
-        break;
-      default:
-        return no(`has a field that nobody knows: ${k}`);
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check100: Check = (v) => {
-  if (!(Array.isArray(v))) return no("must be an array");
-  for (let i = 0; i < v.length; i++) {
-    const m = check3(v[i]);
-    if (m !== undefined) return under(i, m);
-  }
-  return undefined;
-};
-
-const check99: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  if (v["service"] === undefined) return no("lacks service");
-  if (v["lines"] === undefined) return no("lacks lines");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "service":
-        m = Name(v[k]);
-        break;
-      case "lines":
-        m = check100(v[k]);
+        m = check95(v[k]);
         break;
       case "dropped":
         m = Revision(v[k]);
@@ -1133,6 +1120,39 @@ const check99: Check = (v) => {
 };
 
 const check101: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check3(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check100: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["service"] === undefined) return no("lacks service");
+  if (v["lines"] === undefined) return no("lacks lines");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "service":
+        m = Name(v[k]);
+        break;
+      case "lines":
+        m = check101(v[k]);
+        break;
+      case "dropped":
+        m = Revision(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check102: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["reason"] === undefined) return no("lacks reason");
   if (v["grace"] === undefined) return no("lacks grace");
@@ -1153,7 +1173,7 @@ const check101: Check = (v) => {
   return undefined;
 };
 
-const check102: Check = (v) => {
+const check103: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["revision"] === undefined) return no("lacks revision");
   for (const k in v) {
@@ -1168,7 +1188,7 @@ const check102: Check = (v) => {
   return undefined;
 };
 
-const check104: Check = (v) => {
+const check105: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
@@ -1179,14 +1199,14 @@ const check104: Check = (v) => {
   return undefined;
 };
 
-const check103: Check = (v) => {
+const check104: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["observed"] === undefined) return no("lacks observed");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "observed":
-        m = check104(v[k]);
+        m = check105(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1196,7 +1216,7 @@ const check103: Check = (v) => {
   return undefined;
 };
 
-const check105: Check = (v) => {
+const check106: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1204,7 +1224,7 @@ const check105: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check87(v[k]);
+        m = check88(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -1224,7 +1244,7 @@ const Set: Check = (v) => {
   return undefined;
 };
 
-const check109: Check = (v) => {
+const check110: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1000000)) return no("must have at most 1000000 items");
   for (let i = 0; i < v.length; i++) {
@@ -1234,7 +1254,7 @@ const check109: Check = (v) => {
   return undefined;
 };
 
-const check110: Check = (v) => {
+const check111: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -1250,27 +1270,27 @@ const View: Check = (v) => {
   return undefined;
 };
 
-const check113: Check = (v) => {
+const check114: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 100000)) return no("must be at most 100000");
   return undefined;
 };
 
-const check116: Check = (v) => {
+const check117: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
 };
 
-const check117: Check = (v) => {
+const check118: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "viewer" || v === "operator" || v === "admin")) return no("must be one of viewer, operator, admin");
   return undefined;
 };
 
-const check118: Check = (v) => {
+const check119: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
@@ -1283,13 +1303,13 @@ const Author: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "user":
-        m = check116(v[k]);
-        break;
-      case "role":
         m = check117(v[k]);
         break;
-      case "address":
+      case "role":
         m = check118(v[k]);
+        break;
+      case "address":
+        m = check119(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1299,7 +1319,7 @@ const Author: Check = (v) => {
   return undefined;
 };
 
-const check106: Check = (v) => {
+const check107: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1308,10 +1328,10 @@ const check106: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check109(v[k]);
+        m = check110(v[k]);
         break;
       case "paths":
-        m = check110(v[k]);
+        m = check111(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1320,7 +1340,7 @@ const check106: Check = (v) => {
         m = NodeId(v[k]);
         break;
       case "limit":
-        m = check113(v[k]);
+        m = check114(v[k]);
         break;
       case "original":
         m = check27(v[k]);
@@ -1336,7 +1356,7 @@ const check106: Check = (v) => {
   return undefined;
 };
 
-const check119: Check = (v) => {
+const check120: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1352,7 +1372,7 @@ const check119: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "nodes":
-        m = check87(v[k]);
+        m = check88(v[k]);
         break;
       case "more":
         m = check27(v[k]);
@@ -1363,7 +1383,7 @@ const check119: Check = (v) => {
   return undefined;
 };
 
-const check120: Check = (v) => {
+const check121: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1372,10 +1392,10 @@ const check120: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check109(v[k]);
+        m = check110(v[k]);
         break;
       case "paths":
-        m = check110(v[k]);
+        m = check111(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1394,7 +1414,7 @@ const check120: Check = (v) => {
   return undefined;
 };
 
-const check121: Check = (v) => {
+const check122: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1411,7 +1431,7 @@ const check121: Check = (v) => {
   return undefined;
 };
 
-const check122: Check = (v) => {
+const check123: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1425,7 +1445,7 @@ const check122: Check = (v) => {
   return undefined;
 };
 
-const check125: Check = (v) => {
+const check126: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   if (v["values"] === undefined) return no("lacks values");
@@ -1446,23 +1466,23 @@ const check125: Check = (v) => {
   return undefined;
 };
 
-const check124: Check = (v) => {
+const check125: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check125(v[i]);
+    const m = check126(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check126: Check = (v) => {
+const check127: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check123: Check = (v) => {
+const check124: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tx"] === undefined) return no("lacks tx");
   if (v["part"] === undefined) return no("lacks part");
@@ -1481,13 +1501,13 @@ const check123: Check = (v) => {
         m = check27(v[k]);
         break;
       case "changes":
-        m = check124(v[k]);
+        m = check125(v[k]);
         break;
       case "why":
         m = check69(v[k]);
         break;
       case "force":
-        m = check126(v[k]);
+        m = check127(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1500,7 +1520,7 @@ const check123: Check = (v) => {
   return undefined;
 };
 
-const check127: Check = (v) => {
+const check128: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1515,7 +1535,7 @@ const check127: Check = (v) => {
   return undefined;
 };
 
-const check129: Check = (v) => {
+const check130: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 16)) return no("must have at most 16 items");
@@ -1526,14 +1546,14 @@ const check129: Check = (v) => {
   return undefined;
 };
 
-const check128: Check = (v) => {
+const check129: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kinds"] === undefined) return no("lacks kinds");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "kinds":
-        m = check129(v[k]);
+        m = check130(v[k]);
         break;
       case "set":
         m = Set(v[k]);
@@ -1549,22 +1569,22 @@ const check128: Check = (v) => {
   return undefined;
 };
 
-const check131: Check = (v) => {
+const check132: Check = (v) => {
   if (!(typeof v === 'string' || Number.isInteger(v))) return no("must be a string or an integer");
   return undefined;
 };
 
-const check130: Check = (v) => {
+const check131: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check131(v[k]);
+        m = check132(v[k]);
         break;
       case "nodes":
-        m = check109(v[k]);
+        m = check110(v[k]);
         break;
       case "reason":
         m = check69(v[k]);
@@ -1577,14 +1597,14 @@ const check130: Check = (v) => {
   return undefined;
 };
 
-const check133: Check = (v) => {
+const check134: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 1)) return no("must be at most 1");
   return undefined;
 };
 
-const check132: Check = (v) => {
+const check133: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["message"] === undefined) return no("lacks message");
@@ -1592,13 +1612,13 @@ const check132: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check131(v[k]);
+        m = check132(v[k]);
         break;
       case "message":
         m = check69(v[k]);
         break;
       case "fraction":
-        m = check133(v[k]);
+        m = check134(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1608,19 +1628,19 @@ const check132: Check = (v) => {
   return undefined;
 };
 
-const check135: Check = (v) => {
+const check136: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "debug" || v === "info" || v === "warn" || v === "error")) return no("must be one of debug, info, warn, error");
   return undefined;
 };
 
-const check136: Check = (v) => {
+const check137: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 16384)) return no("must have at most 16384 characters");
   return undefined;
 };
 
-const check134: Check = (v) => {
+const check135: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["level"] === undefined) return no("lacks level");
   if (v["message"] === undefined) return no("lacks message");
@@ -1628,10 +1648,10 @@ const check134: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "level":
-        m = check135(v[k]);
+        m = check136(v[k]);
         break;
       case "message":
-        m = check136(v[k]);
+        m = check137(v[k]);
         break;
       case "fields":
         m = Members(v[k]);
@@ -1644,7 +1664,7 @@ const check134: Check = (v) => {
   return undefined;
 };
 
-const check138: Check = (v) => {
+const check139: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["name"] === undefined) return no("lacks name");
@@ -1667,7 +1687,7 @@ const check138: Check = (v) => {
   return undefined;
 };
 
-const check137: Check = (v) => {
+const check138: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1685,7 +1705,7 @@ const check137: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "self":
-        m = check138(v[k]);
+        m = check139(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -1693,7 +1713,7 @@ const check137: Check = (v) => {
   return undefined;
 };
 
-const check140: Check = (v) => {
+const check141: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Members(v[i]);
@@ -1702,13 +1722,13 @@ const check140: Check = (v) => {
   return undefined;
 };
 
-const check141: Check = (v) => {
+const check142: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "create" || v === "update" || v === "put" || v === "merge")) return no("must be one of create, update, put, merge");
   return undefined;
 };
 
-const check139: Check = (v) => {
+const check140: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["mode"] === undefined) return no("lacks mode");
@@ -1716,10 +1736,10 @@ const check139: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check140(v[k]);
+        m = check141(v[k]);
         break;
       case "mode":
-        m = check141(v[k]);
+        m = check142(v[k]);
         break;
       case "tx":
         m = check62(v[k]);
@@ -1737,7 +1757,7 @@ const check139: Check = (v) => {
         m = check69(v[k]);
         break;
       case "force":
-        m = check126(v[k]);
+        m = check127(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1767,7 +1787,7 @@ const Done: Check = (v) => {
   return undefined;
 };
 
-const check144: Check = (v) => {
+const check145: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["values"] === undefined) return no("lacks values");
@@ -1784,7 +1804,7 @@ const check144: Check = (v) => {
         m = check69(v[k]);
         break;
       case "force":
-        m = check126(v[k]);
+        m = check127(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1797,7 +1817,7 @@ const check144: Check = (v) => {
   return undefined;
 };
 
-const check145: Check = (v) => {
+const check146: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -1867,7 +1887,7 @@ const Gap: Check = (v) => {
   return undefined;
 };
 
-const check152: Check = (v) => {
+const check153: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Gap(v[i]);
@@ -1876,12 +1896,12 @@ const check152: Check = (v) => {
   return undefined;
 };
 
-const check158: Check = (v) => {
+const check159: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   return undefined;
 };
 
-const check159: Check = (v) => {
+const check160: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "next" || v === "running" || v === "waiting" || v === "later")) return no("must be one of next, running, waiting, later");
   return undefined;
@@ -1907,10 +1927,10 @@ const StepText: Check = (v) => {
         m = check27(v[k]);
         break;
       case "cost":
-        m = check158(v[k]);
+        m = check159(v[k]);
         break;
       case "state":
-        m = check159(v[k]);
+        m = check160(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -1924,7 +1944,7 @@ const StepText: Check = (v) => {
   return undefined;
 };
 
-const check155: Check = (v) => {
+const check156: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = StepText(v[i]);
@@ -1966,7 +1986,7 @@ const Reason: Check = (v) => {
   return undefined;
 };
 
-const check160: Check = (v) => {
+const check161: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Reason(v[i]);
@@ -1975,7 +1995,7 @@ const check160: Check = (v) => {
   return undefined;
 };
 
-const check164: Check = (v) => {
+const check165: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["at"] === undefined) return no("lacks at");
   if (v["mutation"] === undefined) return no("lacks mutation");
@@ -1998,16 +2018,16 @@ const check164: Check = (v) => {
   return undefined;
 };
 
-const check163: Check = (v) => {
+const check164: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check164(v[i]);
+    const m = check165(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check165: Check = (v) => {
+const check166: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["kind"] === undefined) return no("lacks kind");
@@ -2037,19 +2057,19 @@ const check165: Check = (v) => {
   return undefined;
 };
 
-const check168: Check = (v) => {
+const check169: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   return undefined;
 };
 
-const check169: Check = (v) => {
+const check170: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "parent" || v === "child")) return no("must be one of parent, child");
   return undefined;
 };
 
-const check170: Check = (v) => {
+const check171: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "connected" || v === "probing" || v === "dead" || v === "trying")) return no("must be one of connected, probing, dead, trying");
   return undefined;
@@ -2072,16 +2092,16 @@ const PeerStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check168(v[k]);
+        m = check169(v[k]);
         break;
       case "name":
         m = check3(v[k]);
         break;
       case "role":
-        m = check169(v[k]);
+        m = check170(v[k]);
         break;
       case "state":
-        m = check170(v[k]);
+        m = check171(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2160,28 +2180,28 @@ const Explanation: Check = (v) => {
         m = check3(v[k]);
         break;
       case "gaps":
-        m = check152(v[k]);
+        m = check153(v[k]);
         break;
       case "plan":
-        m = check155(v[k]);
+        m = check156(v[k]);
         break;
       case "reasons":
-        m = check160(v[k]);
+        m = check161(v[k]);
         break;
       case "blockers":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
       case "failures":
-        m = check163(v[k]);
+        m = check164(v[k]);
         break;
       case "order":
-        m = check165(v[k]);
+        m = check166(v[k]);
         break;
       case "peer":
         m = PeerStatus(v[k]);
         break;
       case "todo":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2189,7 +2209,7 @@ const Explanation: Check = (v) => {
   return undefined;
 };
 
-const check147: Check = (v) => {
+const check148: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Explanation(v[i]);
@@ -2198,14 +2218,14 @@ const check147: Check = (v) => {
   return undefined;
 };
 
-const check146: Check = (v) => {
+const check147: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check147(v[k]);
+        m = check148(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2213,7 +2233,7 @@ const check146: Check = (v) => {
   return undefined;
 };
 
-const check171: Check = (v) => {
+const check172: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2233,7 +2253,7 @@ const check171: Check = (v) => {
   return undefined;
 };
 
-const check177: Check = (v) => {
+const check178: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2242,7 +2262,7 @@ const check177: Check = (v) => {
   return undefined;
 };
 
-const check179: Check = (v) => {
+const check180: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2265,10 +2285,10 @@ const check179: Check = (v) => {
   return undefined;
 };
 
-const check178: Check = (v) => {
+const check179: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check179(v[i]);
+    const m = check180(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2279,13 +2299,13 @@ const Range: Check = (v) => {
   if (!(v.length >= 2)) return no("must have at least 2 items");
   if (!(v.length <= 2)) return no("must have at most 2 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check158(v[i]);
+    const m = check159(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check183: Check = (v) => {
+const check184: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2296,7 +2316,7 @@ const check183: Check = (v) => {
         m = check3(v[k]);
         break;
       case "steps":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2304,16 +2324,16 @@ const check183: Check = (v) => {
   return undefined;
 };
 
-const check182: Check = (v) => {
+const check183: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check183(v[i]);
+    const m = check184(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check186: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2328,7 +2348,7 @@ const check185: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check177(v[k]);
+        m = check178(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2336,10 +2356,10 @@ const check185: Check = (v) => {
   return undefined;
 };
 
-const check184: Check = (v) => {
+const check185: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check185(v[i]);
+    const m = check186(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2359,13 +2379,13 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check177(v[k]);
-        break;
-      case "steps":
         m = check178(v[k]);
         break;
+      case "steps":
+        m = check179(v[k]);
+        break;
       case "cost":
-        m = check158(v[k]);
+        m = check159(v[k]);
         break;
       case "disruptive":
         m = Range(v[k]);
@@ -2374,13 +2394,13 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check182(v[k]);
+        m = check183(v[k]);
         break;
       case "waiting":
-        m = check184(v[k]);
+        m = check185(v[k]);
         break;
       case "moot":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2388,7 +2408,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check174: Check = (v) => {
+const check175: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2397,7 +2417,7 @@ const check174: Check = (v) => {
   return undefined;
 };
 
-const check187: Check = (v) => {
+const check188: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2405,10 +2425,10 @@ const check187: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check177(v[k]);
+        m = check178(v[k]);
         break;
       case "reasons":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2416,10 +2436,10 @@ const check187: Check = (v) => {
   return undefined;
 };
 
-const check186: Check = (v) => {
+const check187: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check187(v[i]);
+    const m = check188(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2446,10 +2466,10 @@ const PlanReport: Check = (v) => {
         m = check68(v[k]);
         break;
       case "groups":
-        m = check174(v[k]);
+        m = check175(v[k]);
         break;
       case "unreachable":
-        m = check186(v[k]);
+        m = check187(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
@@ -2460,13 +2480,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check190: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check189: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2479,13 +2499,13 @@ const check188: Check = (v) => {
         m = Values(v[k]);
         break;
       case "nodes":
-        m = check140(v[k]);
+        m = check141(v[k]);
         break;
       case "order":
-        m = check189(v[k]);
+        m = check190(v[k]);
         break;
       case "force":
-        m = check126(v[k]);
+        m = check127(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2498,7 +2518,7 @@ const check188: Check = (v) => {
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check191: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
@@ -2516,14 +2536,14 @@ const check190: Check = (v) => {
   return undefined;
 };
 
-const check192: Check = (v) => {
+const check193: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check191: Check = (v) => {
+const check192: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2533,7 +2553,7 @@ const check191: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check192(v[k]);
+        m = check193(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2552,14 +2572,14 @@ const check191: Check = (v) => {
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check195: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check194: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2570,7 +2590,7 @@ const check193: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check194(v[k]);
+        m = check195(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2586,7 +2606,7 @@ const check193: Check = (v) => {
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check196: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2609,7 +2629,7 @@ const check195: Check = (v) => {
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check197: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2620,7 +2640,7 @@ const check196: Check = (v) => {
         m = Set(v[k]);
         break;
       case "owner":
-        m = check116(v[k]);
+        m = check117(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2636,7 +2656,7 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check197: Check = (v) => {
+const check198: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2659,13 +2679,13 @@ const check197: Check = (v) => {
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check200: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check199: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2676,10 +2696,10 @@ const check198: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check199(v[k]);
+        m = check200(v[k]);
         break;
       case "force":
-        m = check126(v[k]);
+        m = check127(v[k]);
         break;
       case "why":
         m = check69(v[k]);
@@ -2695,7 +2715,7 @@ const check198: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2708,7 +2728,7 @@ const check200: Check = (v) => {
         m = check27(v[k]);
         break;
       case "force":
-        m = check126(v[k]);
+        m = check127(v[k]);
         break;
       case "why":
         m = check69(v[k]);
@@ -2741,7 +2761,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check177(v[k]);
+        m = check178(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -2755,7 +2775,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check202: Check = (v) => {
+const check203: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2764,34 +2784,15 @@ const check202: Check = (v) => {
   return undefined;
 };
 
-const check201: Check = (v) => {
+const check202: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check202(v[k]);
+        m = check203(v[k]);
         break;
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check205: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "set":
-        m = Set(v[k]);
-        break;
-      case "onBehalfOf":
-        m = Author(v[k]);
-        break;
-      default:
-        return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
@@ -2800,15 +2801,11 @@ const check205: Check = (v) => {
 
 const check206: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
-  if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
         m = Set(v[k]);
-        break;
-      case "why":
-        m = check194(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2824,6 +2821,29 @@ const check206: Check = (v) => {
 const check207: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "set":
+        m = Set(v[k]);
+        break;
+      case "why":
+        m = check195(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check208: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2832,7 +2852,7 @@ const check207: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check194(v[k]);
+        m = check195(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2871,7 +2891,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check209: Check = (v) => {
+const check210: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -2880,14 +2900,14 @@ const check209: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check209: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check209(v[k]);
+        m = check210(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2895,7 +2915,7 @@ const check208: Check = (v) => {
   return undefined;
 };
 
-const check212: Check = (v) => {
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -2919,7 +2939,7 @@ const check212: Check = (v) => {
   return undefined;
 };
 
-const check213: Check = (v) => {
+const check214: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2935,13 +2955,13 @@ const check213: Check = (v) => {
   return undefined;
 };
 
-const check217: Check = (v) => {
+const check218: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check218: Check = (v) => {
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2963,42 +2983,15 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check217(v[k]);
+        m = check218(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
         break;
       case "listen":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
       case "dropped":
-        m = check218(v[k]);
-        break;
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check219: Check = (v) => {
-  if (!(Array.isArray(v))) return no("must be an array");
-  for (let i = 0; i < v.length; i++) {
-    const m = PeerStatus(v[i]);
-    if (m !== undefined) return under(i, m);
-  }
-  return undefined;
-};
-
-const check214: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  if (v["peers"] === undefined) return no("lacks peers");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "sync":
-        m = SyncStatus(v[k]);
-        break;
-      case "peers":
         m = check219(v[k]);
         break;
     }
@@ -3008,13 +3001,40 @@ const check214: Check = (v) => {
 };
 
 const check220: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = PeerStatus(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check215: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["peers"] === undefined) return no("lacks peers");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "sync":
+        m = SyncStatus(v[k]);
+        break;
+      case "peers":
+        m = check220(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check221: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check194(v[k]);
+        m = check195(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3027,7 +3047,7 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check223: Check = (v) => {
+const check224: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3050,7 +3070,7 @@ const check223: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check226: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3077,10 +3097,10 @@ const check225: Check = (v) => {
   return undefined;
 };
 
-const check224: Check = (v) => {
+const check225: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check225(v[i]);
+    const m = check226(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3130,7 +3150,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check227: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3156,7 +3176,7 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check223(v[k]);
+        m = check224(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -3165,22 +3185,22 @@ const EngineStatus: Check = (v) => {
         m = check68(v[k]);
         break;
       case "walks":
-        m = check218(v[k]);
+        m = check219(v[k]);
         break;
       case "waiting":
-        m = check202(v[k]);
+        m = check203(v[k]);
         break;
       case "brakes":
-        m = check224(v[k]);
+        m = check225(v[k]);
         break;
       case "inFlight":
         m = check68(v[k]);
         break;
       case "dropped":
-        m = check218(v[k]);
+        m = check219(v[k]);
         break;
       case "services":
-        m = check226(v[k]);
+        m = check227(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3188,7 +3208,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check233: Check = (v) => {
+const check234: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3207,7 +3227,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check233(v[k]);
+        m = check234(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3232,7 +3252,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check231: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3241,14 +3261,14 @@ const check230: Check = (v) => {
   return undefined;
 };
 
-const check229: Check = (v) => {
+const check230: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check230(v[k]);
+        m = check231(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3256,7 +3276,7 @@ const check229: Check = (v) => {
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check236: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3266,7 +3286,7 @@ const check235: Check = (v) => {
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check237: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3276,16 +3296,16 @@ const check236: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check235: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check235(v[k]);
+        m = check236(v[k]);
         break;
       case "remove":
-        m = check236(v[k]);
+        m = check237(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3298,7 +3318,7 @@ const check234: Check = (v) => {
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check238: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3317,7 +3337,7 @@ const check237: Check = (v) => {
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check239: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3340,21 +3360,21 @@ const check238: Check = (v) => {
   return undefined;
 };
 
-const check240: Check = (v) => {
+const check241: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check240: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check240(v[k]);
+        m = check241(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3367,7 +3387,7 @@ const check239: Check = (v) => {
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check242: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3386,13 +3406,13 @@ const check241: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check247: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check246: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3407,7 +3427,7 @@ const check245: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check246(v[k]);
+        m = check247(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3415,22 +3435,22 @@ const check245: Check = (v) => {
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check245: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check245(v[i]);
+    const m = check246(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check249: Check = (v) => {
+const check250: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check248: Check = (v) => {
+const check249: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3453,7 +3473,7 @@ const check248: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check249(v[k]);
+        m = check250(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3461,10 +3481,10 @@ const check248: Check = (v) => {
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check248: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check248(v[i]);
+    const m = check249(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3479,10 +3499,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check244(v[k]);
+        m = check245(v[k]);
         break;
       case "edges":
-        m = check247(v[k]);
+        m = check248(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3493,7 +3513,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check250: Check = (v) => {
+const check251: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3512,14 +3532,14 @@ const check250: Check = (v) => {
   return undefined;
 };
 
-const check251: Check = (v) => {
+const check252: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check226(v[k]);
+        m = check227(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3527,7 +3547,7 @@ const check251: Check = (v) => {
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check253: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3547,14 +3567,14 @@ const check252: Check = (v) => {
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check254: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "lines":
-        m = check100(v[k]);
+        m = check101(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3562,14 +3582,14 @@ const check253: Check = (v) => {
   return undefined;
 };
 
-const check255: Check = (v) => {
+const check256: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check255: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3580,7 +3600,7 @@ const check254: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check255(v[k]);
+        m = check256(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3596,28 +3616,28 @@ const check254: Check = (v) => {
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check258: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check259: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check259: Check = (v) => {
+const check260: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check260: Check = (v) => {
+const check261: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3628,7 +3648,7 @@ const check260: Check = (v) => {
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check262: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3637,46 +3657,46 @@ const check261: Check = (v) => {
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check263: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check263: Check = (v) => {
+const check264: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check256: Check = (v) => {
+const check257: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check257(v[k]);
+        m = check258(v[k]);
         break;
       case "version":
-        m = check258(v[k]);
+        m = check259(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check259(v[k]);
-        break;
-      case "command":
         m = check260(v[k]);
         break;
-      case "permissions":
+      case "command":
         m = check261(v[k]);
+        break;
+      case "permissions":
+        m = check262(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check262(v) === undefined,check263(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check263(v) === undefined,check264(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -3690,53 +3710,53 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "session/probe": { params: check77, result: check76 },
   "config/update": { params: check78, result: check50 },
   "state/changed": { params: check79 },
-  "events/happened": { params: check93 },
-  "service/logged": { params: check99 },
-  "shutdown": { params: check101, result: check50 },
+  "events/happened": { params: check94 },
+  "service/logged": { params: check100 },
+  "shutdown": { params: check102, result: check50 },
   "exit": { params: check49 },
-  "state/discover": { params: check103, result: check102 },
-  "state/read": { params: check106, result: check105 },
-  "state/watch": { params: check120, result: check119 },
-  "state/unwatch": { params: check121, result: check50 },
-  "state/propose": { params: check123, result: check122 },
-  "events/watch": { params: check128, result: check127 },
-  "$/cancel": { params: check130 },
-  "$/progress": { params: check132 },
-  "$/log": { params: check134 },
-  "node/apply": { params: check139, result: check137 },
-  "node/set": { params: check144, result: Done },
-  "node/delete": { params: check145, result: Done },
-  "node/explain": { params: check171, result: check146 },
-  "node/plan": { params: check188, result: PlanReport },
-  "node/history": { params: check191, result: check190 },
-  "node/hold": { params: check193, result: Done },
-  "node/release": { params: check195, result: Done },
-  "node/busy": { params: check196, result: Done },
-  "node/retry": { params: check197, result: Done },
-  "node/power": { params: check198, result: Done },
-  "node/reboot": { params: check200, result: Done },
-  "node/cancel": { params: check171, result: Done },
-  "node/waiting": { params: check205, result: check201 },
-  "node/admit": { params: check206, result: Done },
-  "node/revoke": { params: check207, result: Done },
-  "token/create": { params: check212, result: check208 },
-  "token/list": { params: check213, result: check208 },
-  "token/revoke": { params: check206, result: Done },
-  "peer/list": { params: check213, result: check214 },
-  "engine/freeze": { params: check220, result: Done },
-  "engine/thaw": { params: check213, result: Done },
-  "engine/status": { params: check213, result: EngineStatus },
-  "engine/limits": { params: check234, result: check229 },
-  "engine/stop": { params: check237, result: check50 },
-  "engine/backup": { params: check239, result: check238 },
-  "engine/restore": { params: check239, result: check241 },
-  "graph/get": { params: check250, result: GraphView },
-  "service/list": { params: check213, result: check251 },
-  "service/start": { params: check252, result: check50 },
-  "service/stop": { params: check252, result: check50 },
-  "service/restart": { params: check252, result: check50 },
-  "service/logs": { params: check254, result: check253 },
+  "state/discover": { params: check104, result: check103 },
+  "state/read": { params: check107, result: check106 },
+  "state/watch": { params: check121, result: check120 },
+  "state/unwatch": { params: check122, result: check50 },
+  "state/propose": { params: check124, result: check123 },
+  "events/watch": { params: check129, result: check128 },
+  "$/cancel": { params: check131 },
+  "$/progress": { params: check133 },
+  "$/log": { params: check135 },
+  "node/apply": { params: check140, result: check138 },
+  "node/set": { params: check145, result: Done },
+  "node/delete": { params: check146, result: Done },
+  "node/explain": { params: check172, result: check147 },
+  "node/plan": { params: check189, result: PlanReport },
+  "node/history": { params: check192, result: check191 },
+  "node/hold": { params: check194, result: Done },
+  "node/release": { params: check196, result: Done },
+  "node/busy": { params: check197, result: Done },
+  "node/retry": { params: check198, result: Done },
+  "node/power": { params: check199, result: Done },
+  "node/reboot": { params: check201, result: Done },
+  "node/cancel": { params: check172, result: Done },
+  "node/waiting": { params: check206, result: check202 },
+  "node/admit": { params: check207, result: Done },
+  "node/revoke": { params: check208, result: Done },
+  "token/create": { params: check213, result: check209 },
+  "token/list": { params: check214, result: check209 },
+  "token/revoke": { params: check207, result: Done },
+  "peer/list": { params: check214, result: check215 },
+  "engine/freeze": { params: check221, result: Done },
+  "engine/thaw": { params: check214, result: Done },
+  "engine/status": { params: check214, result: EngineStatus },
+  "engine/limits": { params: check235, result: check230 },
+  "engine/stop": { params: check238, result: check50 },
+  "engine/backup": { params: check240, result: check239 },
+  "engine/restore": { params: check240, result: check242 },
+  "graph/get": { params: check251, result: GraphView },
+  "service/list": { params: check214, result: check252 },
+  "service/start": { params: check253, result: check50 },
+  "service/stop": { params: check253, result: check50 },
+  "service/restart": { params: check253, result: check50 },
+  "service/logs": { params: check255, result: check254 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check256;
+export const checkManifest: Check = check257;

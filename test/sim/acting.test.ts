@@ -434,7 +434,7 @@ test('a node that nothing can look at, and whose own host was never heard: what 
   ] as const)
     assert.deepEqual(said(id), {
       summary: `${name} waits for its own host, which was never heard: only that can say runState, physState.`,
-      todo: `Start it on that machine: kraken up --parent ADDRESS-OF-${parent} --id ${id} --ca PIN (kraken peer list shows the pin); it is let in by a token (kraken token create ${name}, then --token-file FILE there), or by your word → kraken node admit ${name}`,
+      todo: `Start it on that machine: kraken up --parent ADDRESS-OF-${parent} --id ${id} --ca PIN (kraken engine status shows the pin); it is let in by a token (kraken token create ${name}, then --token-file FILE there), or by your word → kraken node admit ${name}`,
     });
   root.operate({ kind: 'admit', nodes: ['l1'] });
   root.claim({ node: 'l1' });
