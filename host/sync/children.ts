@@ -60,7 +60,7 @@ export class Children {
   /** The core has admitted it: what its host is given, and the link that waits for it. */
   admit(node: NodeId, term: number, host: ChildHost, now: Millis): { readonly sid: number; readonly secret: Uint8Array } {
     const before = this.peers.get(node);
-    if (before) this.drop(before, now, 'it has enrolled anew');
+    if (before) this.drop(before, now, undefined);
     this.#expect(node, term);
     const peer = this.#make(node, term, now, host.generation);
     if (host.listens) peer.listens = host.listens;
@@ -174,10 +174,12 @@ export class Children {
     });
   }
 
-  /** The session is not good any more, or another has taken its place. */
-  drop(peer: Peer, now: Millis, why: string): void {
-    peer.link.bye(why);
-    this.#parts.flush(peer, now);
+  /** The session is not good any more; without a why another has taken its place, which its host knows: a farewell would make it ask again. */
+  drop(peer: Peer, now: Millis, why: string | undefined): void {
+    if (why !== undefined) {
+      peer.link.bye(why);
+      this.#parts.flush(peer, now);
+    }
     this.#endDoubt(peer);
     if (peer.stream !== undefined) this.#parts.hangUp(peer.stream);
     peer.gone = true;
@@ -195,8 +197,7 @@ export class Children {
     if (known && key && !peer) this.#expect(node, key.term);
     if (!peer) return;
     if (!known) this.drop(peer, now, 'this node is not known here any more');
-    else if (key?.term !== peer.term)
-      this.drop(peer, now, key ? 'it has enrolled anew' : 'its key is not good any more, or it is with another host');
+    else if (key?.term !== peer.term) this.drop(peer, now, key ? undefined : 'its key is not good any more, or it is with another host');
   }
 
   /** A step of the core for the nodes' own hosts. Taken at once; done when their hosts say so. */
