@@ -8,6 +8,7 @@ import type { NodeId } from '../../host/core/record.ts';
 import type { Address, Admission, StreamId, SyncAction } from '../../host/sync/actions.ts';
 import { enrol } from '../../host/sync/edge/enrol-client.ts';
 import { Streams } from '../../host/sync/edge/streams.ts';
+import { readToken } from '../../host/sync/edge/token.ts';
 import { WaitingRoom } from '../../host/sync/edge/waiting-room.ts';
 import type { Update } from '../../host/sync/messages.ts';
 import { Peer } from '../../host/sync/peer.ts';
@@ -78,7 +79,7 @@ class Child {
     this.#plan = plan;
     const { node, token } = plan.nodes[index] ?? { node: '', token: '' };
     this.#node = node;
-    this.#token = token;
+    this.#token = readToken(token) ?? '';
     this.#address = `127.${1 + Math.floor(index / 62_500)}.${Math.floor(index / 250) % 250}.${1 + (index % 250)}`;
   }
 
