@@ -8,6 +8,7 @@ import type { Millis } from './core/record.ts';
 import { RefusalError } from './core/refusal.ts';
 import type { HostLog } from './log.ts';
 import type { Loop } from './loop.ts';
+import { SelfReboot } from './self-reboot.ts';
 import type { Store } from './store/store.ts';
 import type { Address, SyncAction, SyncEvent } from './sync/actions.ts';
 import { SyncEdge } from './sync/edge/edge.ts';
@@ -36,6 +37,7 @@ export class Syncing {
   readonly #at: SyncSurroundings;
   readonly #sync: Sync;
   readonly #edge: SyncEdge;
+  readonly #selfReboot: SelfReboot;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #isSettling = false;
@@ -45,6 +47,14 @@ export class Syncing {
     this.#at = at;
     const { options, keys } = at.place;
     this.#sync = makeSync(at);
+    this.#selfReboot = new SelfReboot({
+      isAllowed: options.selfReboot === true,
+      isRoot: at.place.isRoot,
+      boot: keys.boot,
+      dir: at.place.keysDir,
+      runs: () => runsSomething(at.engine),
+      log: at.log,
+    });
     const { settle } = this;
     this.#edge = new SyncEdge(
       {
@@ -167,7 +177,7 @@ export class Syncing {
       case 'log':
         return this.#at.log(action.level, action.message, action.node ? { node: action.node } : {});
       case 'reboot':
-        return this.#at.log('error', `this machine must be started anew before its parent takes it: ${action.why}`);
+        return this.#selfReboot.ask(action.why);
       default:
         return this.#edge.perform(action);
     }

@@ -81,6 +81,7 @@ export function placeOf(from: PlaceSources): Place {
     ...(isChild && token ? { token } : {}),
     runDir: textOf(pick(from, 'runDir')) ?? (keepsKeys ? join(dataDir, 'keys') : from.runDir),
     keepsKeys,
+    ...(isChild && config.selfReboot ? { selfReboot: true } : {}),
     settings: settingsOf(config),
   };
   return { sync, ...(id === undefined ? {} : { id }) };

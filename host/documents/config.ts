@@ -19,6 +19,7 @@ export interface SyncConfig {
   readonly trustKernelToken?: boolean;
   readonly runDir?: string;
   readonly keepKeys?: boolean;
+  readonly selfReboot?: boolean;
   readonly hello?: Millis;
   readonly dead?: Millis;
   readonly probe?: Millis;

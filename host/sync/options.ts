@@ -15,5 +15,7 @@ export interface SyncOptions {
   readonly runDir: string;
   /** The keys outlive the boot, as runDir does (a host with a disk of its own). */
   readonly keepsKeys: boolean;
+  /** It starts its machine anew where its parent asks for that. */
+  readonly selfReboot?: boolean;
   readonly settings: SyncSettings;
 }

@@ -49,7 +49,7 @@ test('every setting can be configured, and its default is good', () => {
 
 test('every time of sync can be configured, and its default is good; sizes belong to the protocol', () => {
   const { datagram, parts, frame, update, ...times } = DEFAULT_SYNC;
-  const others = ['listen', 'port', 'parents', 'id', 'ca', 'tokenFile', 'trustKernelToken', 'runDir', 'keepKeys'];
+  const others = ['listen', 'port', 'parents', 'id', 'ca', 'tokenFile', 'trustKernelToken', 'runDir', 'selfReboot', 'keepKeys'];
   assert.deepEqual(Object.keys(configSchema.properties.sync.properties).sort(), [...others, ...Object.keys(times)].sort());
   assert.deepEqual(parseConfig({ sync: times }, 'defaults').sync, times);
   assert.ok([datagram, parts, frame, update].every((size) => size > 0));
