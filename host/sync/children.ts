@@ -30,7 +30,7 @@ export class Children {
   readonly #keys: SessionKeys;
   /** Sessions that may come back: told apart by the first bytes of a datagram. */
   readonly #bySid = new Map<number, NodeId[]>();
-  /** core/sync steps of nodes whose host has not come yet. */
+  /** core/sync steps that are under way: for the sessions that begin meanwhile. */
   readonly #awaited = new Map<NodeId, { readonly run: number; readonly until: Millis }>();
   #sweepAt: Millis = 0;
 
@@ -76,7 +76,8 @@ export class Children {
     this.peers.set(node, peer);
     this.#parts.scope.begin(peer);
     const awaited = this.#awaited.get(node);
-    if (awaited && awaited.until > now) peer.link.offer(node, '@sync', awaited.run);
+    const isUnderWay = awaited && this.#world.nodes.get(node)?.flight('core/sync')?.run === awaited.run;
+    if (isUnderWay && awaited.until > now) peer.link.offer(node, '@sync', awaited.run);
     return peer;
   }
 
@@ -204,9 +205,9 @@ export class Children {
   run({ run, mutation, deadline, nodes }: Of<'run'>): void {
     if (mutation === 'core/sync') {
       for (const { id } of nodes) {
-        const peer = this.peers.get(id);
-        if (peer) peer.link.offer(id, '@sync', run);
-        else this.#awaited.set(id, { run, until: deadline });
+        // Its host may come with a new boot, and so in another session than the one that is known.
+        this.#awaited.set(id, { run, until: deadline });
+        this.peers.get(id)?.link.offer(id, '@sync', run);
       }
     }
     const own = mutation === 'core/quiesce' ? nodes.filter(({ id }) => id === this.#world.self) : [];

@@ -224,17 +224,24 @@ test('claims of others: from an unprivileged port, from outside the window: refu
   assert.deepEqual(story.power.actions, { on: 0, off: 0 });
 });
 
-test('a leaf moved to B while A is cut off from all; then the way to A is back: zero power actions', () => {
-  const story = begin();
-  const { tree } = story;
-  const a = tree.middle(0);
-  tree.sim.net.isolate(a.address);
-  takes(tree, () => tree.of(a).every((leaf) => tree.at(leaf) === leaf.parents[1]), MINUTE);
-  tree.sim.clock.run(20 * MINUTE);
-  tree.sim.net.isolate(a.address, false);
-  tree.sim.clock.run(HOUR);
-  end(story);
-});
+for (const [from, time] of [
+  ['its leaves', 30 * MINUTE],
+  ['all', 4 * MINUTE],
+] as const)
+  test(`a leaf moved to B while A is cut off from ${from} for ${time / MINUTE} minutes; then the way to A is back: zero power actions`, () => {
+    const story = begin();
+    const { tree } = story;
+    const a = tree.middle(0);
+    const cut = (what: 'all' | 'none'): void => {
+      for (const { id } of [...tree.of(a), ...(from === 'all' ? [tree.root] : [])]) tree.sim.cut(a.id, id, what);
+    };
+    cut('all');
+    takes(tree, () => tree.of(a).every((leaf) => tree.at(leaf) === leaf.parents[1]), MINUTE);
+    tree.sim.clock.run(time);
+    cut('none');
+    tree.sim.clock.run(HOUR);
+    end(story);
+  });
 
 test('a rack switch is off for 8 minutes: zero power actions, and everybody is back', () => {
   const story = begin({ leaves: 24 });
