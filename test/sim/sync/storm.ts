@@ -39,7 +39,7 @@ export class Storm {
   constructor(seed: number, options: StormOptions = {}) {
     this.seed = seed;
     this.#options = options;
-    const { middles = 2 + (seed % 2), leaves = 3 + (seed % 4) } = options;
+    const { middles = seed % 4 === 0 ? 3 : 2, leaves = 2 + (seed % 3) } = options;
     this.tree = new Tree({ seed, middles, leaves });
     const { tree } = this;
     this.#checks = {
@@ -69,7 +69,7 @@ export class Storm {
     Object.assign(sim.net.weather, { delay: 1 + Math.floor(random() * 20), jitter: Math.floor(random() * 30) });
     tree.up();
     for (const leaf of tree.leaves) leaf.read();
-    const time = this.#options.time ?? (2 + random() * 4) * MINUTE;
+    const time = this.#options.time ?? (1 + random() * 3) * MINUTE;
     Object.assign(sim.net.weather, { loss: random() < 0.5 ? 0 : random() * 0.25, duplicates: random() * 0.1 });
     const end = sim.clock.now + time;
     while (sim.clock.now < end) {
@@ -109,7 +109,7 @@ export class Storm {
       if (!book?.waits && !book?.refused) continue;
       any = true;
       this.helped++;
-      const isRefused = book.refused !== undefined || book.waits?.kind === 'refusedClaim';
+      const isRefused = book.refused !== undefined || book.waits?.kind === 'refusedClaim' || book.hold?.by === 'core' || book.waits?.kind === 'held';
       this.#say(`${isRefused ? 'node admit' : 'node retry --disruptive'} ${leaf.id}: ${book.refused?.text ?? book.waits?.text}`);
       if (isRefused) sim.operate({ kind: 'admit', nodes: [leaf.id] });
       else sim.operate({ kind: 'retry', nodes: [leaf.id], disruptive: true });
@@ -161,7 +161,7 @@ export class Storm {
     [0.03, () => this.#clock()],
     [0.02, () => this.#lose()],
     [0.03, () => this.#stolen()],
-    [0.01, () => this.#hang()],
+    [0.005, () => this.#hang()],
   ];
 
   #change(): void {
