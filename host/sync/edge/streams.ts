@@ -18,7 +18,10 @@ export type CloseReason =
   | 'malformed';
 
 export interface StreamLimits {
-  /** Largest frame, once proved; before that `unprovedFrame`, and only one. */
+  /**
+   * Largest frame, once proved; before that `unprovedFrame`, and only one. What a neighbour says first may be a piece of something large: of
+   * all who are not proved that is 16 MB at most, for a few seconds.
+   */
   readonly frame: number;
   readonly unprovedFrame: number;
   readonly dialMs: number;
@@ -28,7 +31,7 @@ export interface StreamLimits {
 
 const DEFAULT_LIMITS: StreamLimits = {
   frame: 16_384 + 64,
-  unprovedFrame: 200,
+  unprovedFrame: 16_384 + 64,
   dialMs: 3_000,
   queue: 4 * 1024 * 1024,
 };
