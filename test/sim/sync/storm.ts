@@ -23,6 +23,9 @@ const FOUND = 6 * MINUTE;
 /** A machine that hangs is switched only after the grace; where what was known of it is lost, after the 20 minutes that a boot may take. */
 const MENDED = 90 * MINUTE;
 
+/** One node may wait for a person for one reason after the other. */
+const HELPS = 3;
+
 export class Storm {
   readonly tree: Tree;
   readonly attacker: Attacker;
@@ -88,9 +91,9 @@ export class Storm {
     const within = this.#hung ? MENDED : FOUND;
     const isDone = (): boolean => unconverged(tree).length === 0 && astray(tree).length === 0;
     // What is not sure waits for a person, is said to, and ends by what it says.
-    if (!sim.clock.until(isDone, within, 5 * SECOND) && this.#help() && sim.clock.until(isDone, MENDED, 5 * SECOND))
-      this.#say('all is well');
-    else if (!isDone()) {
+    let isWell = sim.clock.until(isDone, within, 5 * SECOND);
+    for (let i = 0; i < HELPS && !isWell && this.#help(); i++) isWell = sim.clock.until(isDone, MENDED, 5 * SECOND);
+    if (!isWell) {
       const late = [...unconverged(tree), ...astray(tree)];
       return late.map((one) => `${within / MINUTE} minutes after all was healed: ${one}`);
     }
@@ -109,7 +112,8 @@ export class Storm {
       if (!book?.waits && !book?.refused) continue;
       any = true;
       this.helped++;
-      const isRefused = book.refused !== undefined || book.waits?.kind === 'refusedClaim' || book.hold?.by === 'core' || book.waits?.kind === 'held';
+      const isRefused =
+        book.refused !== undefined || book.waits?.kind === 'refusedClaim' || book.hold?.by === 'core' || book.waits?.kind === 'held';
       this.#say(`${isRefused ? 'node admit' : 'node retry --disruptive'} ${leaf.id}: ${book.refused?.text ?? book.waits?.text}`);
       if (isRefused) sim.operate({ kind: 'admit', nodes: [leaf.id] });
       else sim.operate({ kind: 'retry', nodes: [leaf.id], disruptive: true });
@@ -155,6 +159,7 @@ export class Storm {
     [0.12, () => this.#partition()],
     [0.1, () => this.#isolate()],
     [0.1, () => this.#kill()],
+    [0.03, () => this.#killInChange()],
     [0.05, () => this.#reboot()],
     [0.05, () => this.#move()],
     [0.04, () => this.#weather()],
@@ -170,7 +175,8 @@ export class Storm {
     const tag = ++this.#tag;
     this.#say(`tag ${tag} for ${leaves.join(' ')}`);
     const size = this.sim.random() < 0.1 ? 60_000 : this.sim.random() < 0.3 ? 3_000 : 10;
-    this.sim.set(leaves, { [TAG]: tag, '/motd': 'x'.repeat(Math.floor(this.sim.random() * size)) });
+    const motd = this.sim.random() < 0.3 ? null : 'x'.repeat(Math.floor(this.sim.random() * size));
+    this.sim.set(leaves, { [TAG]: tag, '/motd': motd });
   }
 
   #partition(): void {
@@ -201,6 +207,16 @@ export class Storm {
     host.restart(after);
   }
 
+  /** Before anything of the change is on disk, and so before anybody may hear of it. */
+  #killInChange(): void {
+    const { root } = this.tree;
+    if (!root.process) return;
+    this.#change();
+    this.sim.clock.run(1);
+    this.#say('the root is killed in the middle of a change');
+    root.restart(2 * SECOND);
+  }
+
   #reboot(): void {
     const host = this.#pick(this.tree.all.filter(({ kind }) => kind !== 'root'));
     if (!host.isOn || host.hangs) return;
@@ -213,7 +229,8 @@ export class Storm {
     const leaf = this.#pick(tree.leaves);
     const to = this.#pick(leaf.parents);
     this.#say(`${leaf.id} is moved to ${to}`);
-    sim.set([leaf.id], { '/parentId': to, '/parents': leaf.parents.filter((id) => id !== to) });
+    const others = sim.random() < 0.4 ? [] : leaf.parents.filter((id) => id !== to);
+    sim.set([leaf.id], { '/parentId': to, '/parents': others });
   }
 
   #weather(): void {

@@ -1,4 +1,7 @@
-/** What was acknowledged is not lost: operators' changes at the root; readings that were on the disk of the leaf's own host. */
+/**
+ * What was acknowledged is not lost: operators' changes at the root; readings that were on the disk of the leaf's own host. What is not on
+ * the root's disk, nobody has heard of.
+ */
 import type { CfgChange } from '../../../../host/core/event.ts';
 import { METER } from '../modules.ts';
 import type { Watcher } from '../sim.ts';
@@ -24,7 +27,10 @@ export class Acknowledged implements Watcher {
   }
 
   started(host: SimHost): void {
-    if (host.kind === 'root') return this.look(host);
+    if (host.kind === 'root') {
+      this.look(host);
+      return this.#early(host);
+    }
     const known = this.#readings.get(host.id);
     const value = host.seen(host.id, METER);
     if (known?.boot === host.boot && !(Number(value) >= known.value))
@@ -36,11 +42,22 @@ export class Acknowledged implements Watcher {
     else this.#readings.delete(host.id);
   }
 
+  #early(root: SimHost): void {
+    for (const host of root.sim.hosts.values())
+      for (const id of host.process?.world.nodes.keys() ?? [])
+        if (tagOf(host, id) > tagOf(root, id))
+          this.breaches.push(`${host.id} has tag ${tagOf(host, id)} of ${id}, which is not on the root's disk`);
+  }
+
   /** Whether that host has all changes of its nodes. */
   look(host: SimHost): void {
     for (const [id, tag] of this.#tags) {
-      const labels = host.cfg(id)?.['labels'] as { readonly tag?: unknown } | undefined;
-      if (!(Number(labels?.tag ?? 0) >= tag)) this.breaches.push(`${host.id} acknowledged tag ${tag} for ${id}, and has ${labels?.tag}`);
+      if (!(tagOf(host, id) >= tag)) this.breaches.push(`${host.id} acknowledged tag ${tag} for ${id}, and has ${tagOf(host, id)}`);
     }
   }
+}
+
+function tagOf(host: SimHost, id: string): number {
+  const labels = host.cfg(id)?.['labels'] as { readonly tag?: unknown } | undefined;
+  return Number(labels?.tag ?? 0);
 }

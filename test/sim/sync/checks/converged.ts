@@ -33,9 +33,28 @@ function ofHost(tree: Tree, host: SimHost): string | undefined {
   for (const holder of [host, parent])
     if (!isDeepStrictEqual(holder.cfg(host.id), wanted)) return `has another cfg at ${holder.id}: ${differs(holder.cfg(host.id), wanted)}`;
   return (
+    ofNodes(tree, host) ??
     ofFacts(host, above) ??
     (above.walk === 'atGoal' ? undefined : `is not at goal for the root: ${JSON.stringify(explain(root.world, above)).slice(0, 600)}`)
   );
+}
+
+/** It holds no node of which nothing is below it any more. */
+function ofNodes(tree: Tree, host: SimHost): string | undefined {
+  for (const id of host.process?.world.nodes.keys() ?? []) {
+    if (host.kind === 'middle' ? isBelow(tree, host.id, id) : id === host.id) continue;
+    return `holds ${id}, which is not below it`;
+  }
+  return undefined;
+}
+
+function isBelow(tree: Tree, host: string, id: string, depth = 0): boolean {
+  const { cfg, book } = tree.root.process?.world.nodes.get(id) ?? {};
+  if (id === host) return true;
+  if (!cfg || id === 'root' || depth > 8) return false;
+  const parents = Array.isArray(cfg['parents']) ? cfg['parents'] : [];
+  const hosts = [cfg['parentId'], ...parents, book?.at?.host].filter((one): one is string => typeof one === 'string');
+  return hosts.some((one) => isBelow(tree, host, one, depth + 1));
 }
 
 type Seen = NonNullable<SimHost['process']>['world']['nodes'] extends Map<string, infer N> ? N : never;
