@@ -138,7 +138,15 @@ export class Scope {
       else this.#reportAll(parent, change.node);
       return;
     }
+    // Under another parent it is another host's to report on; and so are those below it.
+    if (change.view === 'cfg' && isPlace(change)) this.#reportAnew(parent, change.node);
     for (const member of upMembersOf(change)) this.#reportOne(parent, change.node, member);
+  }
+
+  #reportAnew(parent: Peer, id: NodeId, depth = 0): void {
+    for (const path of this.#world.nodes.get(id)?.facts.keys() ?? []) this.#reportOne(parent, id, path);
+    if (depth < DEEPEST)
+      for (const other of this.#world.tree.hanging(id)) if (other.id !== id) this.#reportAnew(parent, other.id, depth + 1);
   }
 
   #reportOne(parent: Peer, id: NodeId, member: string): void {
