@@ -160,6 +160,11 @@ function forgetOne(w: World, node: Node, host: Node, path: Path): void {
 
 /** It has said everything: what it did not name it does not see any more. */
 function forgetOthers(w: World, host: Node, named: ReadonlyMap<NodeId, ReadonlyMap<string, Item>>): void {
+  // It has forgotten that it was led to SYNC (it was killed before that was on its disk): it is led there again.
+  const run = host.facts.get(RUN);
+  const { boot } = host.book;
+  if (run?.via === host.id && run.value === 'SYNC' && !named.get(host.id)?.has(RUN))
+    w.setFact(host, RUN, 'INIT', 'core', { ...(boot === undefined ? {} : { boot }), why: 'its host does not say that it is in sync' });
   for (const node of [...w.tree.through(host.id)]) {
     const items = named.get(node.id);
     if (!items) for (const path of [...(node.said?.get(host.id)?.keys() ?? [])]) say(w, node, host.id, path, undefined);

@@ -182,6 +182,8 @@ export class Children {
       this.#parts.flush(peer, now);
     }
     this.#endDoubt(peer);
+    // Whoever asked whether it lives is not answered by the silence of the session before.
+    for (const _ of peer.probes.splice(0)) this.#parts.event({ type: 'probed', node: peer.id, answered: why === undefined });
     if (peer.stream !== undefined) this.#parts.hangUp(peer.stream);
     peer.gone = true;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);

@@ -47,7 +47,9 @@ export class Errors implements Watcher {
     const { uplink } = process.sync;
     if (uplink?.peer?.id !== parent.id || uplink.state !== 'connected' || process.now - uplink.peer.since < SETTLED) return;
     const cut = this.#cut.get(`${parent.id} ${child.id}`);
-    if (cut !== undefined && now - cut >= this.#tree.sim.settings.sync.dead - LOOK) return;
+    // The silence begins with the last hello that was not lost.
+    const { dead, hello } = this.#tree.sim.settings.sync;
+    if (cut !== undefined && now - cut >= dead - 2.2 * hello - LOOK) return;
     const why = cut === undefined ? 'nothing is cut' : `cut off for ${(now - cut) / SECOND} s`;
     this.breaches.push(`${parent.id} takes ${child.id} for dead after ${now / SECOND} s: it lives, and ${why}`);
   }
