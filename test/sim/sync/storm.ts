@@ -7,6 +7,7 @@ import { Forgeries } from './checks/forgeries.ts';
 import { OneWriter } from './checks/one-writer.ts';
 import { Power } from './checks/power.ts';
 import { noises } from './checks/quiet.ts';
+import { resyncsUnderLoss } from './checks/resyncs.ts';
 import { MINUTE, SECOND } from './clock.ts';
 import type { Sim } from './sim.ts';
 import { Tree } from './tree.ts';
@@ -99,8 +100,12 @@ export class Storm {
     }
     // What was sent meanwhile is on its way yet.
     sim.clock.run(45 * SECOND);
+    const asked = resyncsUnderLoss(tree, this.#tag + 1);
     const noisy = noises(tree, 30 * SECOND).map((one) => `when all is well: ${one}`);
-    return noisy.concat(unconverged(tree).map((one) => `a minute after it was well: ${one}`));
+    return asked.concat(
+      noisy,
+      unconverged(tree).map((one) => `a minute after it was well: ${one}`),
+    );
   }
 
   /** The person: does for each node that waits for one what the root says. True where there was any. */
