@@ -19,6 +19,7 @@ const BY_RECORD: Readonly<Record<string, readonly string[]>> = {
   doneOrder: ['@done'],
   order: ['@off'],
   refused: ['@refused'],
+  revoked: ['@revoked'],
   tokenUsed: ['@used'],
   waits: ['@waits'],
   synced: [RUN],
@@ -51,6 +52,8 @@ export function reportOne(w: World, node: Node, member: string): Json | undefine
       return book.order?.off ? book.order.id : undefined;
     case '@refused':
       return book.refused && { ...book.refused };
+    case '@revoked':
+      return book.revoked && book.revoked.length > 0 ? [...book.revoked] : undefined;
     case '@waits':
       return book.waits && { ...book.waits };
     case '@used':

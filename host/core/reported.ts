@@ -3,6 +3,7 @@
  * nodes below it are mirrored as they are: no deaths, brakes or repairs follow from them here. Its other end is `report.ts`.
  */
 import { attach } from './attach.ts';
+import { revoke } from './claim.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Event, Item } from './event.ts';
 import { CODES } from './failures.ts';
@@ -98,6 +99,14 @@ function takeWord(w: World, node: Node, host: Node, member: string, value: Json 
     case '@refused':
       w.book(node, 'refused', isObject(value) ? (value as unknown as NonNullable<Node['book']['refused']>) : undefined);
       return;
+    case '@revoked':
+      // What one of its parents does not trust, none of them does.
+      if (!Array.isArray(value)) return;
+      return revoke(
+        w,
+        node,
+        value.map(String).filter((key) => !node.book.revoked?.includes(key)),
+      );
     case '@waits':
       w.book(node, 'waits', isObject(value) ? (value as unknown as NonNullable<Node['book']['waits']>) : undefined);
       return;

@@ -221,7 +221,11 @@ test('claims of others: from an unprivileged port, from outside the window: refu
   assert.equal(tree.at(l1), undefined, 'neither is trusted');
   assert.equal(a.process?.world.nodes.get('l1')?.book.hold?.by, 'core');
   sim.clock.run(30 * MINUTE);
+  assert.equal(parentOf(l1), undefined, 'nor at its other parent');
   assert.deepEqual(story.power.actions, { on: 0, off: 0 });
+  story.errors.out.add(l1);
+  sim.operate({ kind: 'admit', nodes: ['l1'] });
+  end(story);
 });
 
 for (const [from, time] of [
