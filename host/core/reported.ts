@@ -48,6 +48,8 @@ function takeNode(w: World, host: Node, id: NodeId, items: ReadonlyMap<string, I
   const isItself = node === host;
   if (id === w.self || (!isItself && !holdersOf(w, node).includes(host.id))) {
     w.dropped.authority++;
+    // Nor does what it said stand, while the node was its.
+    for (const path of [...(node.said?.get(host.id)?.keys() ?? [])]) say(w, node, host.id, path, undefined);
     return;
   }
   for (const { member, value } of items.values()) if (member.startsWith('/')) takeFact(w, node, host, member, value);

@@ -26,10 +26,13 @@ export class OneWriter implements Watcher {
     }
   }
 
-  /** A reading goes up at once, and may be lost with the process before it is on disk. */
+  /** A reading goes up at once, and may be lost with a process before it is on its disk: that host then honestly remembers an older one. */
   started(host: SimHost): void {
-    const held = this.#held.get(host.id);
-    if (held !== undefined) this.#held.set(host.id, Math.min(held, Number(host.seen(host.id, METER) ?? 0)));
+    if (host.kind === 'root') return;
+    for (const id of host.process?.world.nodes.keys() ?? []) {
+      const [held, remembered] = [this.#held.get(id), host.seen(id, METER) ?? (id === host.id ? 0 : undefined)];
+      if (held !== undefined && typeof remembered === 'number') this.#held.set(id, Math.min(held, remembered));
+    }
   }
 
   /** What it had lost, it may have forgotten. */
