@@ -32,7 +32,7 @@ const to = (first: number, last: number): number[] => Array.from({ length: last 
 
 test('a gap is remembered for as long as it can be filled, and so is the next one', () => {
   const numbers = [...to(1, 10), ...to(12, 1034), 11, 11, ...to(1035, 1060), 11, 1060, 1037, ...to(1070, 1080), 1065, 1065, 1061, 37, 1059];
-  const expect = 'y'.repeat(10 + 1023) + 'yn' + 'y'.repeat(26) + 'nnn' + 'y'.repeat(11) + 'ynynn';
+  const expect = `${'y'.repeat(10 + 1023)}yn${'y'.repeat(26)}nnn${'y'.repeat(11)}ynynn`;
   assert.equal(play(numbers), expect);
 });
 
