@@ -6,6 +6,7 @@ import type { SimHost } from '../sim-host.ts';
 import type { Tree } from '../tree.ts';
 
 const LOOK = SECOND;
+const REVOKED = 'its key is not good any more';
 /** Since it was started, or attached here: before that a death of before may be found out. */
 const SETTLED = 60 * SECOND;
 
@@ -34,7 +35,9 @@ export class Errors implements Watcher {
   }
 
   turn(host: SimHost, turn: Turn): void {
-    for (const { view, path, to, via, node } of turn.changes) {
+    for (const { view, path, to, via, node, why } of turn.changes) {
+      // A key that is trusted no more ends a session that lives, and is meant to.
+      if (why === 'its key is not good any more') continue;
       if (view !== 'dsc' || path !== '/runState' || to !== 'ERROR' || via !== undefined || node === host.id) continue;
       this.#judge(host, this.#tree.sim.host(node));
     }
