@@ -37,7 +37,7 @@ export class Errors implements Watcher {
   turn(host: SimHost, turn: Turn): void {
     for (const { view, path, to, via, node, why } of turn.changes) {
       // A key that is trusted no more ends a session that lives, and is meant to.
-      if (why === 'its key is not good any more') continue;
+      if (why === REVOKED) continue;
       if (view !== 'dsc' || path !== '/runState' || to !== 'ERROR' || via !== undefined || node === host.id) continue;
       this.#judge(host, this.#tree.sim.host(node));
     }
