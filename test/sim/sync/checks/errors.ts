@@ -7,6 +7,8 @@ import type { Tree } from '../tree.ts';
 
 const LOOK = SECOND;
 const REVOKED = 'its key is not good any more';
+/** The first may be lost, and the second comes late by a little. */
+const HELLOS = 2.2;
 /** Since it was started, or attached here: before that a death of before may be found out. */
 const SETTLED = 60 * SECOND;
 
@@ -15,6 +17,8 @@ export class Errors implements Watcher {
   readonly #tree: Tree;
   /** By parent and child: since when nothing gets through, or one of them does not run. */
   readonly #cut = new Map<string, number>();
+  /** By the same: since when everything gets through again. */
+  readonly #open = new Map<string, number>();
   /** Hosts that an operator has thrown out. */
   readonly out = new Set<SimHost>();
 
@@ -30,8 +34,15 @@ export class Errors implements Watcher {
   #look(parent: SimHost, child: SimHost): void {
     const key = `${parent.id} ${child.id}`;
     const isOpen = parent.isAlive && child.isAlive && this.#tree.sim.isOpen(parent, child);
-    if (isOpen) this.#cut.delete(key);
-    else if (!this.#cut.has(key)) this.#cut.set(key, this.#tree.sim.clock.now);
+    const { now } = this.#tree.sim.clock;
+    if (!isOpen) {
+      this.#open.delete(key);
+      if (!this.#cut.has(key)) this.#cut.set(key, now);
+      return;
+    }
+    if (!this.#open.has(key)) this.#open.set(key, now);
+    // A gap in which no hello need have been sent does not end the silence.
+    if (now - (this.#open.get(key) ?? now) >= HELLOS * this.#tree.sim.settings.sync.hello) this.#cut.delete(key);
   }
 
   turn(host: SimHost, turn: Turn): void {
@@ -52,7 +63,7 @@ export class Errors implements Watcher {
     const cut = this.#cut.get(`${parent.id} ${child.id}`);
     // The silence begins with the last hello that was not lost.
     const { dead, hello } = this.#tree.sim.settings.sync;
-    if (cut !== undefined && now - cut >= dead - 2.2 * hello - LOOK) return;
+    if (cut !== undefined && now - cut >= dead - HELLOS * hello - LOOK) return;
     const why = cut === undefined ? 'nothing is cut' : `cut off for ${(now - cut) / SECOND} s`;
     this.breaches.push(`${parent.id} takes ${child.id} for dead after ${now / SECOND} s: it lives, and ${why}`);
   }
