@@ -42,19 +42,28 @@ export const init: Action = async ({ paths, io }) => {
   const keys = join(dataDir, 'keys');
   const hasConfig = await exists(config);
   const hasCa = await exists(join(keys, 'ca.key'));
-  if (hasConfig && hasCa)
+  const { makeCa, openCa } = await import('../sync/edge/ca.ts');
+  let pin: string | undefined;
+  try {
+    pin = hasCa ? openCa(keys)?.pin : undefined;
+  } catch (error) {
+    throw new Failure(
+      EXIT.failed,
+      `the CA in ${keys} cannot be read: ${(error as Error).message}`,
+      'Put ca.key and ca.crt back from a copy: every host of the cluster knows this CA, and no other',
+    );
+  }
+  if (hasConfig && pin !== undefined)
     throw new Failure(
       EXIT.refused,
-      `${config} and the CA in ${keys} exist already and are left as they are`,
+      `${config} and the CA in ${keys} exist already and are left as they are; its pin is ${pin}`,
       'Edit the one; keep the other: the hosts of a cluster know it. Name other places with --config and --data-dir',
     );
-  let pin: string;
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await mkdir(dirname(config), { recursive: true });
     if (!hasConfig) await writeFile(config, CONFIG, { flag: 'wx' });
-    const { makeCa, openCa } = await import('../sync/edge/ca.ts');
-    pin = ((hasCa && openCa(keys)) || makeCa(keys)).pin;
+    pin ??= makeCa(keys).pin;
   } catch (error) {
     throw new Failure(
       EXIT.failed,

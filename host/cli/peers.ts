@@ -64,7 +64,8 @@ function peersText({ sync, peers: all }: Answer, call: Call): string {
   );
   const sentences = sorted.flatMap((peer) => troubleText(peer, now).map((text) => `${call.style.bad('!')} ${text}\n`));
   const head = `${roleText(sync, all)}\n`;
-  if (all.length === 0) return `${head}No host has come yet: kraken token create NODE, then kraken up --parent on the node.\n`;
+  if (all.length === 0)
+    return `${head}No host is here: kraken token create NODE, then kraken up --parent on the node; kraken node waiting says who is refused.\n`;
   return `${head}${sentences.join('')}${peerTable(sorted, call)}`;
 }
 

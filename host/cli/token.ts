@@ -27,7 +27,7 @@ export const create: Action = async (call) => {
   for (const one of tokens) call.io.out(`${tokens.length === 1 ? '' : `${nameOf(one)}  `}${one.token ?? ''}\n`);
   call.io.err(
     `${tokens.length === 1 ? 'Good' : 'Each is good'} once, for ${tokens.map(nameOf).slice(0, 3).join(', ')}${tokens.length > 3 ? ' …' : ''} alone, until ${timeText(until, call.io.now())}; it is not shown again.\n` +
-      'On the node: put it into a file of mode 0600, then kraken up --parent HOST --id ID --ca PIN --token-file FILE.\n',
+      'On the node: put it into a file of mode 0600, then kraken up --parent HOST --id ID --ca PIN --token-file FILE.\nThe pin: kraken init here prints it again.\n',
   );
 };
 

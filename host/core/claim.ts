@@ -8,7 +8,7 @@ import { CODES } from './failures.ts';
 import { heldBack } from './guard.ts';
 import type { Node } from './node.ts';
 import { get, isObject } from './pointer.ts';
-import { endSession, hear } from './session.ts';
+import { endSession, hear, inSession } from './session.ts';
 import { shellWord } from './shell.ts';
 import { inSubtree } from './tell.ts';
 import { parentsOf } from './tree.ts';
@@ -178,7 +178,7 @@ export function revoke(w: World, node: Node, keys: readonly string[]): void {
   if (all.join() !== node.book.revoked?.join()) w.book(node, 'revoked', all);
   if (!key || !keys.includes(key.fp)) return;
   w.book(node, 'key', undefined);
-  if (node.id !== w.self && node.live) endSession(w, node, 'revoked');
+  if (node.id !== w.self && inSession(node)) endSession(w, node, 'revoked');
 }
 
 /** From one of the node's addresses, where cfg has any. */

@@ -2,8 +2,8 @@
 import { playerOf } from './guard.ts';
 import type { Node } from './node.ts';
 import { end } from './outcome.ts';
-import { endSession, isOfHost } from './session.ts';
-import { PHYS, RUN } from './situation.ts';
+import { endSession, inSession } from './session.ts';
+import { PHYS } from './situation.ts';
 import type { Service, World } from './world.ts';
 
 export function probe(w: World, node: Node, doubt: NonNullable<Node['probing']>): void {
@@ -29,11 +29,6 @@ export function expectHosts(w: World, service: Service): void {
 function expect(w: World, node: Node): void {
   node.expectBy = w.now + w.settings.sessionWait;
   w.wake(node, node.expectBy);
-}
-
-function inSession(node: Node): boolean {
-  const run = node.facts.get(RUN);
-  return node.live || (run !== undefined && isOfHost(node, run));
 }
 
 /** A host that was expected and has not been heard is asked. */

@@ -20,9 +20,7 @@ import type { World } from './world.ts';
 export function hear(w: World, node: Node, service: string, item: Observed): boolean {
   const { session, heard } = item;
   if (session && !session.live) {
-    const run = node.facts.get(RUN);
-    if (node.book.boot === session.boot && (node.live || (run && isOfHost(node, run))))
-      endSession(w, node, session.left ? 'moved' : 'silent');
+    if (node.book.boot === session.boot && inSession(node)) endSession(w, node, session.left ? 'moved' : 'silent');
     return true;
   }
   if (!session && !heard) return true;
@@ -108,6 +106,12 @@ export function endTerminal(w: World, node: Node, why: string): void {
 /** Reported by the node's own host to this one, directly. */
 export function isOfHost(node: Node, fact: Fact): boolean {
   return fact.boot !== undefined && (fact.via === undefined || fact.via === node.id);
+}
+
+/** In a session, or in one that is remembered from before this host's start and that nobody has seen the end of. */
+export function inSession(node: Node): boolean {
+  const run = node.facts.get(RUN);
+  return node.live || (run !== undefined && isOfHost(node, run));
 }
 
 const ENDED = {

@@ -404,6 +404,18 @@ test('who was admitted and says nothing more is asked, and given up', () => {
   assert.equal(s.root.book('n').at?.live, false);
 });
 
+test('a key that is revoked while its session is only remembered: that session ends too', () => {
+  const s = scene();
+  admit(s);
+  s.root.claim({ node: 'n' });
+  s.root.observed('core', { node: 'n', values: { '/runState': 'INIT' }, session: { boot: 'b1', live: true }, heard: 'hello' });
+  assert.equal(s.root.book('n').at?.live, true);
+  s.tree.restart(s.root);
+  assert.deepEqual([s.root.world.nodes.get('n')?.live, s.root.book('n').at?.live], [false, true]);
+  s.root.operate({ kind: 'revoke', nodes: ['n'], why: 'a test' });
+  assert.deepEqual([s.root.seen('n', '/runState'), s.root.book('n').at?.live], ['ERROR', false]);
+});
+
 test('a second key: neither is trusted, the session ends, the node is held, and a person is told what to do', () => {
   const s = scene();
   admit(s);
