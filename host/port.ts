@@ -22,6 +22,7 @@ export function createPort(running: () => Running, owner: Pick<HostPort, 'restor
       start: (service) => running().supervisor.resume(service),
       stop: (service) => running().supervisor.stop(service, 'an operator stopped it'),
       restart: (service) => running().supervisor.restart(service, 'an operator restarted it'),
+      call: (service, call, params) => running().supervisor.call(service, call, params),
       logs: (service, lines, follow) => running().supervisor.logs(service, lines, follow),
     },
     peers: () => running().syncing?.peers() ?? [],

@@ -102,6 +102,7 @@ async function compose(
     now,
     random: Math.random,
     host: { name: options.name, version: VERSION, node: engine.world.self },
+    place: () => syncing?.told ?? {},
     declared: (spec, declaration, wire) =>
       besideOthers(
         () => takeDeclaration(schemas, getLoop(), spec, declaration, wire),

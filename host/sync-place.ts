@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeId } from './core/record.ts';
+import { pinOf } from './sync/edge/certificates.ts';
 import { bootId, HostKeys } from './sync/edge/host-keys.ts';
 import type { SyncOptions } from './sync/options.ts';
 
@@ -22,6 +23,12 @@ export function openPlace(options: SyncOptions | undefined, dataDir: string): Sy
   const keysDir = isRoot ? rootDir : options.runDir;
   const keys = new HostKeys(keysDir, { boot: bootId(), outliveBoot: isRoot || options.keepsKeys });
   return { options, keys, keysDir, isRoot };
+}
+
+/** What its neighbours know the cluster by; undefined: it has no certificate yet. */
+export function caPinOf({ options, keys }: SyncPlace): string | undefined {
+  const ca = keys.chain?.at(-1);
+  return options.caPin ?? (ca && pinOf(new X509Certificate(ca).publicKey));
 }
 
 /** The root's own certificate, by the CA beside it, in the name that it has now. */

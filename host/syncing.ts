@@ -11,13 +11,14 @@ import type { Loop } from './loop.ts';
 import { SelfReboot } from './self-reboot.ts';
 import type { Store } from './store/store.ts';
 import type { Address, SyncAction, SyncEvent } from './sync/actions.ts';
+import { text } from './sync/addresses.ts';
 import { SyncEdge } from './sync/edge/edge.ts';
 import type { ClaimBeside, Decision } from './sync/edge/enrol-server.ts';
 import { sessionKeys } from './sync/edge/session-keys.ts';
 import { peekSid, Seal } from './sync/seal.ts';
 import { peerStatuses } from './sync/statuses.ts';
 import { Sync } from './sync/sync.ts';
-import { certifyHost, certifyRoot, type SyncPlace } from './sync-place.ts';
+import { caPinOf, certifyHost, certifyRoot, type SyncPlace } from './sync-place.ts';
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 
@@ -136,6 +137,12 @@ export class Syncing {
 
   peers(): readonly PeerStatus[] {
     return peerStatuses(this.#sync, this.#at.engine.world, this.#at.now());
+  }
+
+  /** What modules are told of it. */
+  get told(): { readonly ca?: string; readonly listens: readonly string[] } {
+    const ca = caPinOf(this.#at.place);
+    return { ...(ca === undefined ? {} : { ca }), listens: this.bound.map(text) };
   }
 
   get place(): SyncPlace {

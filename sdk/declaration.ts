@@ -20,7 +20,7 @@ const each = <T>(table: object | undefined, make: (name: string, entry: Handlers
 
 /** Throws where the definition contradicts itself, or is not what the protocol allows, naming the place. */
 export function declarationOf(definition: AnyDefinition): Declaration {
-  const { config, state, extensions, requires, mutations, pollers, discoveries, quiet, reads, hosts } = definition;
+  const { config, state, extensions, requires, mutations, pollers, discoveries, quiet, reads, hosts, calls } = definition;
   if (hosts !== undefined) {
     words('hosts.sync', hosts.sync, 'run', 'runMany');
     words('hosts.quiesce', hosts.quiesce, 'run', 'runMany');
@@ -38,6 +38,7 @@ export function declarationOf(definition: AnyDefinition): Declaration {
     reads,
     permissions,
     playsHosts: hosts === undefined ? undefined : true,
+    calls: calls && Object.fromEntries(Object.entries(calls).map(([name, { call: _call, ...words }]) => [name, words])),
   };
   const declaration = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Declaration;
   const misfit = resultMisfit('initialize', { protocol: 1, module: { name: 'module' }, capabilities: [], declaration });

@@ -3,7 +3,7 @@ import { declarationOf } from './declaration.ts';
 import type { Host } from './host.ts';
 import type { ConfigLiterals, ConfigOf, Duration, ExtensionLiterals, PathOf, Seen, Some, StateLiterals, Steps } from './infer.ts';
 import type { NodeTask, Task } from './task.ts';
-import type { Declaration, Permission } from './wire/index.ts';
+import type { Declaration, Json, Permission } from './wire/index.ts';
 
 type MaybePromise<T> = T | Promise<T>;
 
@@ -69,8 +69,28 @@ export interface Hosts<C, S, X> {
   readonly probe: (node: string, task: { readonly signal: AbortSignal }) => MaybePromise<boolean>;
 }
 
+/** Where a module runs. */
+export interface Self {
+  /** The node that this host runs on. */
+  readonly node: string;
+  /** The pin of the cluster's CA, `sha256:…`; undefined where this host has no neighbours. */
+  readonly ca?: string;
+  /** Where hosts on nodes find this one, ADDRESS:PORT. */
+  readonly listens: readonly string[];
+}
+
+/** What an operator may ask of the module itself: `kraken service call SERVICE NAME`. */
+export interface Call {
+  readonly description?: string;
+  /** A schema for each parameter; required unless it has a default or x-optional. */
+  readonly params?: ConfigLiterals;
+  /** Checked parameters in, JSON out. Rejects as a step does: what is wrong with a parameter as `Terminal`. */
+  readonly call: (params: Readonly<Record<string, unknown>>, about: { readonly signal: AbortSignal }) => MaybePromise<Json>;
+}
+
 export interface Life<C, S, X> {
   readonly config: ConfigOf<C>;
+  readonly self: Self;
   readonly host: Host<S, X>;
   /** Aborted when the module is stopped. */
   readonly signal: AbortSignal;
@@ -97,6 +117,7 @@ export interface Definition<C, S, X> {
   /** Paths (or subtrees) that it is shown of a node beyond what the rest names. */
   readonly reads?: readonly PathOf<NoInfer<S>, NoInfer<X>>[];
   readonly permissions?: readonly Permission[];
+  readonly calls?: Readonly<Record<string, Call>>;
   /** Permission `sessions`. */
   readonly hosts?: Hosts<NoInfer<C>, NoInfer<S>, NoInfer<X>>;
   /** What it declares with this config, where that depends on it: less than the literal says, or other durations; never more. */

@@ -1,8 +1,9 @@
 /** The module's end of the protocol: from `initialize` to `exit`. Knows nothing of processes: `serve` and `testModule` give it a link. */
 import { type Handler, type Job, runBatch, type Tools } from './batch.ts';
+import { answerCall } from './calls.ts';
 import { checkConfig, Redaction } from './config.ts';
 import { Reportable } from './declaration.ts';
-import type { Module } from './define.ts';
+import type { Module, Self } from './define.ts';
 import { failureOf } from './errors.ts';
 import { PeerHost } from './host.ts';
 import type { Level } from './task.ts';
@@ -51,6 +52,7 @@ export class Session {
   readonly #running = new Map<Promise<unknown>, AbortController>();
   #state: State = 'new';
   #service = '';
+  #self: Self = { node: '', listens: [] };
   #config: Readonly<Record<string, unknown>> = {};
   #started: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -73,6 +75,7 @@ export class Session {
         'poller/run': ({ poller, deadline, nodes }, call) => this.#run(`poller ${poller}`, this.#poller(poller), deadline, nodes, call),
         'session/probe': ({ node }, call) => this.#probe(node, call),
         'config/update': ({ config }) => this.#update(config),
+        'module/call': (params, { signal }) => this.#ready().then(() => answerCall(module.definition.calls, params, signal)),
         shutdown: ({ grace }) => this.stop(grace),
       },
       hears: {
@@ -103,7 +106,7 @@ export class Session {
     this.#peer.close(reason);
   }
 
-  #initialize({ protocols, service, module, config, now }: Params<'initialize'>): Result<'initialize'> {
+  #initialize({ protocols, host, node, service, module, config, now }: Params<'initialize'>): Result<'initialize'> {
     if (this.#state !== 'new') throw rpcError('InvalidRequest', 'initialize was sent before');
     this.#service = service;
     this.#link.named(service);
@@ -112,6 +115,7 @@ export class Session {
       throw rpcError('NoCommonVersion', text, { offered: protocols, supported: [PROTOCOL] });
     }
     this.#config = this.#checked(config);
+    this.#self = { node, listens: host.listens ?? [], ...(host.ca !== undefined && { ca: host.ca }) };
     this.#clock = clockOf(now) - performance.now();
     this.#state = 'declared';
     const { definition } = this.#module;
@@ -120,6 +124,7 @@ export class Session {
     if (declaration.mutations !== undefined || definition.hosts !== undefined) capabilities.push('mutations');
     if (declaration.pollers !== undefined) capabilities.push('pollers');
     if (definition.hosts !== undefined) capabilities.push('sessions');
+    if (declaration.calls !== undefined) capabilities.push('calls');
     return { protocol: PROTOCOL, module: { name: module, version: definition.version ?? '0.0.0' }, capabilities, declaration };
   }
 
@@ -137,7 +142,7 @@ export class Session {
     this.#state = 'ready';
     const { start } = this.#module.definition;
     if (start === undefined) return;
-    const life = { config: this.#config as never, host: this.#host, signal: this.#life.signal, log: this.#log };
+    const life = { config: this.#config as never, self: this.#self, host: this.#host, signal: this.#life.signal, log: this.#log };
     this.#started = Promise.resolve()
       .then(() => start(life))
       .catch((error: unknown) => {

@@ -1,5 +1,5 @@
 /** Runs a module in memory, through the same code as its process does, every line of the protocol included: `await testModule(module, …)`. */
-import type { Module } from './define.ts';
+import type { Module, Self } from './define.ts';
 import { Session } from './session.ts';
 import type { Level } from './task.ts';
 import {
@@ -27,6 +27,8 @@ export interface TestOptions {
   readonly config?: { readonly [key: string]: Json };
   /** By id. */
   readonly nodes?: Readonly<Record<string, TestNode>>;
+  /** What the module is told of its host. */
+  readonly self?: Partial<Self>;
   /** What the host answers beyond what is said below, e.g. `{'engine/status': () => …}`. */
   readonly answers?: PeerOptions<'host'>['answers'];
 }
@@ -60,6 +62,8 @@ export interface ModuleUnderTest {
   probe(node: string): Promise<boolean>;
   /** Rejects if the module refuses it. */
   update(config: { readonly [key: string]: Json }): Promise<void>;
+  /** Rejects as the operator would see it. */
+  call(name: string, params?: { readonly [key: string]: Json }): Promise<Json>;
   /** Tells its watches of changes. */
   changed(changes: readonly Change[]): void;
   stop(): Promise<void>;
@@ -108,8 +112,8 @@ class Bench implements ModuleUnderTest {
     });
   }
 
-  async open(config: { readonly [key: string]: Json }): Promise<void> {
-    const names = { host: { name: 'test', version: '0' }, node: 'self', service: 'test', module: 'test' };
+  async open(config: { readonly [key: string]: Json }, { node = 'self', ...place }: Partial<Self> = {}): Promise<void> {
+    const names = { host: { name: 'test', version: '0', ...place }, node, service: 'test', module: 'test' };
     await this.#host.request('initialize', { protocols: [PROTOCOL], ...names, config, capabilities: [], now: Date.now() });
     this.#host.notify('initialized', {});
     await this.#host.request('ping', {});
@@ -131,6 +135,10 @@ class Bench implements ModuleUnderTest {
 
   async update(config: { readonly [key: string]: Json }): Promise<void> {
     await this.#host.request('config/update', { config });
+  }
+
+  async call(name: string, params: { readonly [key: string]: Json } = {}): Promise<Json> {
+    return (await this.#host.request('module/call', { call: name, params })).result;
   }
 
   changed(changes: readonly Change[]): void {
@@ -199,6 +207,6 @@ const failures = (failed: readonly Failed[]): TestRun['failed'] =>
 /** The module, initialized and ready. Rejects if it refuses its config. */
 export async function testModule(module: Module, options: TestOptions = {}): Promise<ModuleUnderTest> {
   const bench = new Bench(module, options);
-  await bench.open(options.config ?? {});
+  await bench.open(options.config ?? {}, options.self);
   return bench;
 }

@@ -4,6 +4,7 @@ import type { Params, Result } from '@kraken-hpc/sdk/wire';
 import type { ServiceStatus } from '../core/answers.ts';
 import { openClient, withClient } from './client.ts';
 import { oneLine, table } from './columns.ts';
+import { usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { live } from './node-watch.ts';
 import { printData } from './output.ts';
@@ -56,6 +57,27 @@ function action(word: keyof typeof DONE): Action {
 export const start = action('start');
 export const stop = action('stop');
 export const restart = action('restart');
+
+/** Asks something of the module itself: `kraken service call pxe show '{"node":"kr1"}'`. */
+export const callOne: Action = async (call) => {
+  const [service = '', name = '', text = '{}'] = call.args;
+  const params = parseMembers(text);
+  const answer = await withClient(call, (client) => client.ask('service/call', { service, call: name, params }));
+  if (!(await printData(call, answer.result, []))) call.io.out(`${JSON.stringify(answer.result, undefined, 2)}\n`);
+};
+
+const WRITTEN = 'Write them as {"name":"value"}, in single quotes';
+
+function parseMembers(text: string): Params<'module/call'>['params'] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw usage(`the parameters are not JSON: ${(error as Error).message}`, WRITTEN);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Params<'module/call'>['params'];
+  throw usage('the parameters must be an object', WRITTEN);
+}
 
 export const logs: Action = async (call) => {
   const [service = ''] = call.args;

@@ -243,6 +243,15 @@ const ENGINE: readonly Command[] = [
   command('service start', '<service>', 'start a service', async () => (await import('./service.ts')).start),
   command('service stop', '<service>', 'stop a service', async () => (await import('./service.ts')).stop),
   command('service restart', '<service>', 'stop and start a service', async () => (await import('./service.ts')).restart),
+  command(
+    'service call',
+    '<service> <call> [params]',
+    'ask something of a module itself',
+    async () => (await import('./service.ts')).callOne,
+    {
+      examples: [`kraken service call pxe show '{"node":"kr1"}'`],
+    },
+  ),
   command('service logs', '<service>', 'the last lines of a log', async () => (await import('./service.ts')).logs, {
     options: [
       ['-f, --follow', 'and what comes, until Ctrl-C'],

@@ -101,6 +101,7 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['service/start', (params, session) => services.act(port, 'start', params, session)],
     ['service/stop', (params, session) => services.act(port, 'stop', params, session)],
     ['service/restart', (params, session) => services.act(port, 'restart', params, session)],
+    ['service/call', (params) => services.call(port, params)],
     ['service/logs', (params, session) => services.logs(port, params, session)],
   ];
 }

@@ -46,6 +46,8 @@ export interface ServicesPort {
   start(service: string): Promise<void>;
   stop(service: string): Promise<void>;
   restart(service: string): Promise<void>;
+  /** Asks something of the module itself. */
+  call(service: string, call: string, params: { readonly [key: string]: Json }): Promise<Json>;
   /** The last lines of its stderr and `$/log`; `follow` gets the next ones until the returned function is called. */
   logs(service: string, lines: number, follow?: (line: string) => void): { readonly lines: readonly string[]; readonly stop: () => void };
 }

@@ -30,6 +30,11 @@ export async function act(port: HostPort, action: 'start' | 'stop' | 'restart', 
   return {};
 }
 
+export async function call(port: HostPort, params: Params): Promise<Json> {
+  const given = (params['params'] ?? {}) as { readonly [key: string]: Json };
+  return { result: await port.services.call(known(port, params), String(params['call']), given) };
+}
+
 /** What each session follows: asked again, the log is followed once. */
 const followed = new WeakMap<ApiSession, Map<string, () => void>>();
 

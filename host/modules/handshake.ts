@@ -11,7 +11,7 @@ export interface HandshakeOptions {
   readonly peer: Peer<'host'>;
   readonly spec: ServiceSpec;
   readonly limits: Limits;
-  readonly hooks: Pick<SupervisorOptions, 'now' | 'host'>;
+  readonly hooks: Pick<SupervisorOptions, 'now' | 'host' | 'place'>;
 }
 
 /** Rejects with a RefusalError when starting it again would not help; with an Error when it is a crash. */
@@ -21,7 +21,8 @@ export async function initialize(
 ): Promise<Declaration> {
   const { name, version, node } = hooks.host;
   const { service, module } = spec;
-  const params = { protocols: [PROTOCOL], host: { name, version }, node, service, module, config, capabilities: [], now: hooks.now() };
+  const host = { name, version, ...hooks.place?.() };
+  const params = { protocols: [PROTOCOL], host, node, service, module, config, capabilities: [], now: hooks.now() };
   const bytes = Buffer.byteLength(JSON.stringify(params));
   const no = (why: string, todo: string): RefusalError => refuse(CODES.InvalidParams, service, 'it cannot be initialized', why, todo);
   if (bytes > limits.initialize) throw no(`its config makes ${bytes} bytes, the limit is ${limits.initialize}`, 'Make the config smaller');

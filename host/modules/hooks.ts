@@ -41,6 +41,8 @@ export interface SupervisorOptions {
   readonly limits?: Partial<Limits>;
   readonly ladder?: Ladder;
   readonly host: { readonly name: string; readonly version: string; readonly node: NodeId };
+  /** Where this host stands among the hosts: the pin of their CA, and where it is found. */
+  place?(): { readonly ca?: string; readonly listens?: readonly string[] };
   /** The engine takes the declaration, or rejects with a RefusalError: the service is then `rejected`. `wire` holds the schemas. */
   declared(spec: ServiceSpec, declaration: ServiceDeclaration, wire: Declaration): Promise<void>;
   /** Every change of state, with the reason in words. */

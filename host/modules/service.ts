@@ -17,6 +17,7 @@ import { residentBytes } from './memory.ts';
 import type { Ask } from './outgoing.ts';
 import { failure, refuse } from './refuse.ts';
 import type { ServiceSpec } from './registry.ts';
+import { callModule, tellConfig } from './requests.ts';
 import { type Life, type LifeEvent, newborn, next, type Phase } from './restart.ts';
 import { sentenceOf } from './sentences.ts';
 import { Session } from './session.ts';
@@ -126,18 +127,16 @@ export class Service {
     const resolved = await resolveConfig(spec.service, config);
     await checkConfig(spec.service, this.#wire.config as Json | undefined, resolved);
     if (hasSecrets(this.#wire.config as Json | undefined)) return this.restart('its config changed', spec);
-    await session.peer
-      .request('config/update', { config: resolved.config }, { timeoutMs: this.#options.limits.start })
-      .catch((error: Error) => {
-        throw refuse(
-          CODES.InvalidParams,
-          spec.service,
-          'the new config is refused, the old one stays',
-          error.message,
-          'Correct the config',
-        );
-      });
+    await tellConfig(session.peer, spec.service, resolved.config, this.#options.limits.start);
     this.#spec = spec;
+  }
+
+  /** One of the calls that it declared. */
+  async call(call: string, params: { readonly [key: string]: Json }): Promise<Json> {
+    const { service } = this.#spec;
+    const peer = this.#life.phase === 'ready' ? this.#run?.session.peer : undefined;
+    if (peer && this.#wire) return callModule({ peer, declaration: this.#wire, service, clean: this.#scrub }, call, params);
+    throw refuse(CODES.NotReady, service, `it is ${this.#life.phase}`, this.#life.why ?? '', `Look at: kraken service logs ${service}`);
   }
 
   /** Never rejects. */

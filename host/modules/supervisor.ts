@@ -67,6 +67,11 @@ export class Supervisor {
     await found.ready();
   }
 
+  /** Asks something of the module itself. Rejects (RefusalError) as it answers. */
+  call(service: string, call: string, params: { readonly [key: string]: Json }): Promise<Json> {
+    return this.#find(service).service.call(call, params);
+  }
+
   /** A new config. Refused (RefusalError): the old one stays in force. */
   async configure(service: string, config: Json): Promise<void> {
     const found = this.#find(service);

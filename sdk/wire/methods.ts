@@ -125,6 +125,13 @@ export interface DiscoveryDeclaration {
   readonly requires?: Conditions;
 }
 
+/** What an operator may ask of a module. */
+export interface CallDeclaration {
+  readonly description?: string;
+  /** A schema for each parameter. One is required unless it has a default or x-optional. */
+  readonly params?: Readonly<Record<string, Schema>>;
+}
+
 /** What a module declares: the literal given to defineModule less its functions. */
 export interface Declaration {
   /** A schema for each key. A key is required unless it has a default or x-optional. */
@@ -145,6 +152,8 @@ export interface Declaration {
   readonly permissions?: readonly Permission[];
   /** It speaks for the nodes' own hosts. */
   readonly playsHosts?: boolean;
+  /** What operators may ask of the module itself, by name. */
+  readonly calls?: Readonly<Record<string, CallDeclaration>>;
 }
 
 /** What a plugin may do beyond its own paths. */
@@ -471,6 +480,10 @@ export interface InitializeParams {
   readonly host: {
     readonly name: string;
     readonly version: string;
+    /** The pin of the cluster's CA, which is no secret; missing where this host has no neighbours. */
+    readonly ca?: string;
+    /** Where hosts on nodes find this one, ADDRESS:PORT. */
+    readonly listens?: readonly string[];
   };
   /** The node that this host runs on. */
   readonly node: NodeId;
@@ -543,6 +556,16 @@ export interface ConfigUpdateParams {
 
 /** Nothing to say. */
 export type ConfigUpdateResult = Readonly<Record<string, never>>;
+
+/** `module/call`: An operator asks something of the module itself: one of the calls that it declared. */
+export interface ModuleCallParams {
+  readonly call: Name;
+  readonly params: Members;
+}
+
+export interface ModuleCallResult {
+  readonly result: Json;
+}
 
 /** `state/changed`: What changed for a watch; also the pages of its first snapshot until more is false. resync: forget all that this watch told, a new snapshot follows. */
 export interface StateChangedParams {
@@ -1047,6 +1070,18 @@ export interface ServiceRestartParams {
 /** Nothing to say. */
 export type ServiceRestartResult = Readonly<Record<string, never>>;
 
+/** `service/call`: Asks something of a module itself: one of the calls that it declared. What it answers is its own. */
+export interface ServiceCallParams {
+  readonly service: Name;
+  readonly call: Name;
+  readonly params?: Members;
+  readonly onBehalfOf?: Author;
+}
+
+export interface ServiceCallResult {
+  readonly result: Json;
+}
+
 /** `service/logs`: The last lines of a service's log; follow: the next ones come as service/logged. */
 export interface ServiceLogsParams {
   readonly service: Name;
@@ -1075,6 +1110,8 @@ export interface Methods {
   readonly 'session/probe': { readonly params: SessionProbeParams; readonly result: SessionProbeResult };
   /** A new config. Refused: the old one stays in force. */
   readonly 'config/update': { readonly params: ConfigUpdateParams; readonly result: ConfigUpdateResult };
+  /** An operator asks something of the module itself: one of the calls that it declared. */
+  readonly 'module/call': { readonly params: ModuleCallParams; readonly result: ModuleCallResult };
   /** What changed for a watch; also the pages of its first snapshot until more is false. resync: forget all that this watch told, a new snapshot follows. */
   readonly 'state/changed': { readonly params: StateChangedParams; readonly result: undefined };
   /** What happened, for those who watch events. dropped: how many were left out because the watcher was slow. */
@@ -1167,6 +1204,8 @@ export interface Methods {
   readonly 'service/stop': { readonly params: ServiceStopParams; readonly result: ServiceStopResult };
   /** Stop and start a service. */
   readonly 'service/restart': { readonly params: ServiceRestartParams; readonly result: ServiceRestartResult };
+  /** Asks something of a module itself: one of the calls that it declared. What it answers is its own. */
+  readonly 'service/call': { readonly params: ServiceCallParams; readonly result: ServiceCallResult };
   /** The last lines of a service's log; follow: the next ones come as service/logged. */
   readonly 'service/logs': { readonly params: ServiceLogsParams; readonly result: ServiceLogsResult };
 }
@@ -1180,6 +1219,7 @@ export const METHODS = {
   'poller/run': { direction: 'toModule', kind: 'request', control: false, capability: 'pollers', since: 1 },
   'session/probe': { direction: 'toModule', kind: 'request', control: false, capability: 'sessions', since: 1 },
   'config/update': { direction: 'toModule', kind: 'request', control: false, capability: 'config', since: 1 },
+  'module/call': { direction: 'toModule', kind: 'request', control: false, capability: 'calls', since: 1 },
   'state/changed': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
   'events/happened': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
   'service/logged': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
@@ -1226,5 +1266,6 @@ export const METHODS = {
   'service/start': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/stop': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/restart': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'service/call': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/logs': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
 } as const;

@@ -335,6 +335,46 @@ const check38: Check = (v) => {
   return undefined;
 };
 
+const check44: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v.length <= 1024)) return no("must have at most 1024 characters");
+  return undefined;
+};
+
+const CallDeclaration: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "description":
+        m = check44(v[k]);
+        break;
+      case "params":
+        m = check7(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check41: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    const n = Name(k);
+    if (n !== undefined) return under(k, no(`as a name ${n.message}`));
+    let m: Misfit | undefined;
+    switch (k) {
+      default:
+        m = CallDeclaration(v[k]);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
 const Declaration: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
@@ -373,6 +413,9 @@ const Declaration: Check = (v) => {
       case "playsHosts":
         m = check27(v[k]);
         break;
+      case "calls":
+        m = check41(v[k]);
+        break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
@@ -408,7 +451,7 @@ const check0: Check = (v) => {
   return undefined;
 };
 
-const check42: Check = (v) => {
+const check46: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 16)) return no("must have at most 16 items");
@@ -419,7 +462,7 @@ const check42: Check = (v) => {
   return undefined;
 };
 
-const check43: Check = (v) => {
+const check47: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["name"] === undefined) return no("lacks name");
   if (v["version"] === undefined) return no("lacks version");
@@ -431,6 +474,12 @@ const check43: Check = (v) => {
         break;
       case "version":
         m = check3(v[k]);
+        break;
+      case "ca":
+        m = check3(v[k]);
+        break;
+      case "listens":
+        m = check4(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -456,7 +505,7 @@ const Millis: Check = (v) => {
   return undefined;
 };
 
-const check41: Check = (v) => {
+const check45: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocols"] === undefined) return no("lacks protocols");
   if (v["host"] === undefined) return no("lacks host");
@@ -470,10 +519,10 @@ const check41: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "protocols":
-        m = check42(v[k]);
+        m = check46(v[k]);
         break;
       case "host":
-        m = check43(v[k]);
+        m = check47(v[k]);
         break;
       case "node":
         m = NodeId(v[k]);
@@ -501,7 +550,7 @@ const check41: Check = (v) => {
   return undefined;
 };
 
-const check49: Check = (v) => {
+const check53: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     return no(`has a field that nobody knows: ${k}`);
@@ -509,7 +558,7 @@ const check49: Check = (v) => {
   return undefined;
 };
 
-const check50: Check = (v) => {
+const check54: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   return undefined;
 };
@@ -529,20 +578,20 @@ const Revision: Check = (v) => {
   return undefined;
 };
 
-const check60: Check = (v) => {
+const check64: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "hello" || v === "session" || v === "dhcp" || v === "claim")) return no("must be one of hello, session, dhcp, claim");
   return undefined;
 };
 
-const check62: Check = (v) => {
+const check66: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 128)) return no("must have at most 128 characters");
   return undefined;
 };
 
-const check61: Check = (v) => {
+const check65: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["boot"] === undefined) return no("lacks boot");
   if (v["live"] === undefined) return no("lacks live");
@@ -550,7 +599,7 @@ const check61: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "boot":
-        m = check62(v[k]);
+        m = check66(v[k]);
         break;
       case "live":
         m = check27(v[k]);
@@ -580,10 +629,10 @@ const Observed: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "heard":
-        m = check60(v[k]);
+        m = check64(v[k]);
         break;
       case "session":
-        m = check61(v[k]);
+        m = check65(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -593,7 +642,7 @@ const Observed: Check = (v) => {
   return undefined;
 };
 
-const check53: Check = (v) => {
+const check57: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Observed(v[i]);
@@ -602,12 +651,12 @@ const check53: Check = (v) => {
   return undefined;
 };
 
-const check68: Check = (v) => {
+const check72: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   return undefined;
 };
 
-const check69: Check = (v) => {
+const check73: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
@@ -621,10 +670,10 @@ const Failure: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "code":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "message":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "retryAfter":
         m = Millis(v[k]);
@@ -658,7 +707,7 @@ const Failed: Check = (v) => {
   return undefined;
 };
 
-const check63: Check = (v) => {
+const check67: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Failed(v[i]);
@@ -675,10 +724,10 @@ const Outcome: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "observed":
-        m = check53(v[k]);
+        m = check57(v[k]);
         break;
       case "failed":
-        m = check63(v[k]);
+        m = check67(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -688,7 +737,7 @@ const Outcome: Check = (v) => {
   return undefined;
 };
 
-const check71: Check = (v) => {
+const check75: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 69)) return no("must have at most 69 characters");
   if (!(/^(core\/)?[A-Za-z][A-Za-z0-9_.-]*$/.test(v))) return no("must match ^(core/)?[A-Za-z][A-Za-z0-9_.-]*$");
@@ -724,7 +773,7 @@ const TaskNode: Check = (v) => {
   return undefined;
 };
 
-const check72: Check = (v) => {
+const check76: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
@@ -735,7 +784,7 @@ const check72: Check = (v) => {
   return undefined;
 };
 
-const check70: Check = (v) => {
+const check74: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["deadline"] === undefined) return no("lacks deadline");
@@ -744,13 +793,13 @@ const check70: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "mutation":
-        m = check71(v[k]);
+        m = check75(v[k]);
         break;
       case "deadline":
         m = Millis(v[k]);
         break;
       case "nodes":
-        m = check72(v[k]);
+        m = check76(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -760,7 +809,7 @@ const check70: Check = (v) => {
   return undefined;
 };
 
-const check75: Check = (v) => {
+const check79: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["poller"] === undefined) return no("lacks poller");
   if (v["deadline"] === undefined) return no("lacks deadline");
@@ -775,7 +824,7 @@ const check75: Check = (v) => {
         m = Millis(v[k]);
         break;
       case "nodes":
-        m = check72(v[k]);
+        m = check76(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -785,7 +834,7 @@ const check75: Check = (v) => {
   return undefined;
 };
 
-const check76: Check = (v) => {
+const check80: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answered"] === undefined) return no("lacks answered");
   for (const k in v) {
@@ -800,7 +849,7 @@ const check76: Check = (v) => {
   return undefined;
 };
 
-const check77: Check = (v) => {
+const check81: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   for (const k in v) {
@@ -817,7 +866,7 @@ const check77: Check = (v) => {
   return undefined;
 };
 
-const check78: Check = (v) => {
+const check82: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["config"] === undefined) return no("lacks config");
   for (const k in v) {
@@ -834,21 +883,51 @@ const check78: Check = (v) => {
   return undefined;
 };
 
+const Json: Check = () => undefined;
+
 const check83: Check = (v) => {
-  if (!(typeof v === 'string')) return no("must be a string");
-  if (!(v.length <= 1024)) return no("must have at most 1024 characters");
+  if (!(isObject(v))) return no("must be an object");
+  if (v["result"] === undefined) return no("lacks result");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "result":
+        m = Json(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
   return undefined;
 };
 
-const check84: Check = (v) => {
+const check86: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["call"] === undefined) return no("lacks call");
+  if (v["params"] === undefined) return no("lacks params");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "call":
+        m = Name(v[k]);
+        break;
+      case "params":
+        m = Members(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check91: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "cfg" || v === "dsc" || v === "note")) return no("must be one of cfg, dsc, note");
   return undefined;
 };
 
-const Json: Check = () => undefined;
-
-const check87: Check = (v) => {
+const check92: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -877,10 +956,10 @@ const Change: Check = (v) => {
         m = NodeId(v[k]);
         break;
       case "path":
-        m = check83(v[k]);
+        m = check44(v[k]);
         break;
       case "view":
-        m = check84(v[k]);
+        m = check91(v[k]);
         break;
       case "from":
         m = Json(v[k]);
@@ -901,7 +980,7 @@ const Change: Check = (v) => {
         m = Millis(v[k]);
         break;
       case "cut":
-        m = check87(v[k]);
+        m = check92(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -909,7 +988,7 @@ const Change: Check = (v) => {
   return undefined;
 };
 
-const check80: Check = (v) => {
+const check88: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Change(v[i]);
@@ -950,7 +1029,7 @@ const Fact: Check = (v) => {
   return undefined;
 };
 
-const check91: Check = (v) => {
+const check96: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -982,7 +1061,7 @@ const NodeState: Check = (v) => {
         m = Members(v[k]);
         break;
       case "facts":
-        m = check91(v[k]);
+        m = check96(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -990,7 +1069,7 @@ const NodeState: Check = (v) => {
   return undefined;
 };
 
-const check88: Check = (v) => {
+const check93: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeState(v[i]);
@@ -999,7 +1078,7 @@ const check88: Check = (v) => {
   return undefined;
 };
 
-const check79: Check = (v) => {
+const check87: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1014,10 +1093,10 @@ const check79: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "changes":
-        m = check80(v[k]);
+        m = check88(v[k]);
         break;
       case "nodes":
-        m = check88(v[k]);
+        m = check93(v[k]);
         break;
       case "more":
         m = check27(v[k]);
@@ -1069,7 +1148,7 @@ const Event: Check = (v) => {
         m = check3(v[k]);
         break;
       case "view":
-        m = check84(v[k]);
+        m = check91(v[k]);
         break;
       case "from":
         m = Json(v[k]);
@@ -1086,7 +1165,7 @@ const Event: Check = (v) => {
   return undefined;
 };
 
-const check95: Check = (v) => {
+const check100: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Event(v[i]);
@@ -1095,7 +1174,7 @@ const check95: Check = (v) => {
   return undefined;
 };
 
-const check94: Check = (v) => {
+const check99: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["events"] === undefined) return no("lacks events");
@@ -1106,7 +1185,7 @@ const check94: Check = (v) => {
         m = check1(v[k]);
         break;
       case "events":
-        m = check95(v[k]);
+        m = check100(v[k]);
         break;
       case "dropped":
         m = Revision(v[k]);
@@ -1119,7 +1198,7 @@ const check94: Check = (v) => {
   return undefined;
 };
 
-const check101: Check = (v) => {
+const check106: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = check3(v[i]);
@@ -1128,7 +1207,7 @@ const check101: Check = (v) => {
   return undefined;
 };
 
-const check100: Check = (v) => {
+const check105: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -1139,7 +1218,7 @@ const check100: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
       case "dropped":
         m = Revision(v[k]);
@@ -1152,7 +1231,7 @@ const check100: Check = (v) => {
   return undefined;
 };
 
-const check102: Check = (v) => {
+const check107: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["reason"] === undefined) return no("lacks reason");
   if (v["grace"] === undefined) return no("lacks grace");
@@ -1160,7 +1239,7 @@ const check102: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "reason":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "grace":
         m = Millis(v[k]);
@@ -1173,7 +1252,7 @@ const check102: Check = (v) => {
   return undefined;
 };
 
-const check103: Check = (v) => {
+const check108: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["revision"] === undefined) return no("lacks revision");
   for (const k in v) {
@@ -1188,7 +1267,7 @@ const check103: Check = (v) => {
   return undefined;
 };
 
-const check105: Check = (v) => {
+const check110: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
@@ -1199,14 +1278,14 @@ const check105: Check = (v) => {
   return undefined;
 };
 
-const check104: Check = (v) => {
+const check109: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["observed"] === undefined) return no("lacks observed");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "observed":
-        m = check105(v[k]);
+        m = check110(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1216,7 +1295,7 @@ const check104: Check = (v) => {
   return undefined;
 };
 
-const check106: Check = (v) => {
+const check111: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1224,7 +1303,7 @@ const check106: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check88(v[k]);
+        m = check93(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -1244,7 +1323,7 @@ const Set: Check = (v) => {
   return undefined;
 };
 
-const check110: Check = (v) => {
+const check115: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1000000)) return no("must have at most 1000000 items");
   for (let i = 0; i < v.length; i++) {
@@ -1254,7 +1333,7 @@ const check110: Check = (v) => {
   return undefined;
 };
 
-const check111: Check = (v) => {
+const check116: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -1270,27 +1349,27 @@ const View: Check = (v) => {
   return undefined;
 };
 
-const check114: Check = (v) => {
+const check119: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 100000)) return no("must be at most 100000");
   return undefined;
 };
 
-const check117: Check = (v) => {
+const check122: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
 };
 
-const check118: Check = (v) => {
+const check123: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "viewer" || v === "operator" || v === "admin")) return no("must be one of viewer, operator, admin");
   return undefined;
 };
 
-const check119: Check = (v) => {
+const check124: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
@@ -1303,13 +1382,13 @@ const Author: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "user":
-        m = check117(v[k]);
+        m = check122(v[k]);
         break;
       case "role":
-        m = check118(v[k]);
+        m = check123(v[k]);
         break;
       case "address":
-        m = check119(v[k]);
+        m = check124(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1319,7 +1398,7 @@ const Author: Check = (v) => {
   return undefined;
 };
 
-const check107: Check = (v) => {
+const check112: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1328,10 +1407,10 @@ const check107: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check110(v[k]);
+        m = check115(v[k]);
         break;
       case "paths":
-        m = check111(v[k]);
+        m = check116(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1340,7 +1419,7 @@ const check107: Check = (v) => {
         m = NodeId(v[k]);
         break;
       case "limit":
-        m = check114(v[k]);
+        m = check119(v[k]);
         break;
       case "original":
         m = check27(v[k]);
@@ -1356,7 +1435,7 @@ const check107: Check = (v) => {
   return undefined;
 };
 
-const check120: Check = (v) => {
+const check125: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1372,7 +1451,7 @@ const check120: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "nodes":
-        m = check88(v[k]);
+        m = check93(v[k]);
         break;
       case "more":
         m = check27(v[k]);
@@ -1383,7 +1462,7 @@ const check120: Check = (v) => {
   return undefined;
 };
 
-const check121: Check = (v) => {
+const check126: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1392,10 +1471,10 @@ const check121: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check110(v[k]);
+        m = check115(v[k]);
         break;
       case "paths":
-        m = check111(v[k]);
+        m = check116(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1414,7 +1493,7 @@ const check121: Check = (v) => {
   return undefined;
 };
 
-const check122: Check = (v) => {
+const check127: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1431,7 +1510,7 @@ const check122: Check = (v) => {
   return undefined;
 };
 
-const check123: Check = (v) => {
+const check128: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1445,7 +1524,7 @@ const check123: Check = (v) => {
   return undefined;
 };
 
-const check126: Check = (v) => {
+const check131: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   if (v["values"] === undefined) return no("lacks values");
@@ -1466,23 +1545,23 @@ const check126: Check = (v) => {
   return undefined;
 };
 
-const check125: Check = (v) => {
+const check130: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check126(v[i]);
+    const m = check131(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check127: Check = (v) => {
+const check132: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check124: Check = (v) => {
+const check129: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tx"] === undefined) return no("lacks tx");
   if (v["part"] === undefined) return no("lacks part");
@@ -1492,7 +1571,7 @@ const check124: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "tx":
-        m = check62(v[k]);
+        m = check66(v[k]);
         break;
       case "part":
         m = Revision(v[k]);
@@ -1501,13 +1580,13 @@ const check124: Check = (v) => {
         m = check27(v[k]);
         break;
       case "changes":
-        m = check125(v[k]);
+        m = check130(v[k]);
         break;
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "force":
-        m = check127(v[k]);
+        m = check132(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1520,7 +1599,7 @@ const check124: Check = (v) => {
   return undefined;
 };
 
-const check128: Check = (v) => {
+const check133: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1535,7 +1614,7 @@ const check128: Check = (v) => {
   return undefined;
 };
 
-const check130: Check = (v) => {
+const check135: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 16)) return no("must have at most 16 items");
@@ -1546,14 +1625,14 @@ const check130: Check = (v) => {
   return undefined;
 };
 
-const check129: Check = (v) => {
+const check134: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kinds"] === undefined) return no("lacks kinds");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "kinds":
-        m = check130(v[k]);
+        m = check135(v[k]);
         break;
       case "set":
         m = Set(v[k]);
@@ -1569,25 +1648,25 @@ const check129: Check = (v) => {
   return undefined;
 };
 
-const check132: Check = (v) => {
+const check137: Check = (v) => {
   if (!(typeof v === 'string' || Number.isInteger(v))) return no("must be a string or an integer");
   return undefined;
 };
 
-const check131: Check = (v) => {
+const check136: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check132(v[k]);
+        m = check137(v[k]);
         break;
       case "nodes":
-        m = check110(v[k]);
+        m = check115(v[k]);
         break;
       case "reason":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1597,14 +1676,14 @@ const check131: Check = (v) => {
   return undefined;
 };
 
-const check134: Check = (v) => {
+const check139: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 1)) return no("must be at most 1");
   return undefined;
 };
 
-const check133: Check = (v) => {
+const check138: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["message"] === undefined) return no("lacks message");
@@ -1612,13 +1691,13 @@ const check133: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check132(v[k]);
+        m = check137(v[k]);
         break;
       case "message":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "fraction":
-        m = check134(v[k]);
+        m = check139(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1628,19 +1707,19 @@ const check133: Check = (v) => {
   return undefined;
 };
 
-const check136: Check = (v) => {
+const check141: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "debug" || v === "info" || v === "warn" || v === "error")) return no("must be one of debug, info, warn, error");
   return undefined;
 };
 
-const check137: Check = (v) => {
+const check142: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 16384)) return no("must have at most 16384 characters");
   return undefined;
 };
 
-const check135: Check = (v) => {
+const check140: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["level"] === undefined) return no("lacks level");
   if (v["message"] === undefined) return no("lacks message");
@@ -1648,10 +1727,10 @@ const check135: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "level":
-        m = check136(v[k]);
+        m = check141(v[k]);
         break;
       case "message":
-        m = check137(v[k]);
+        m = check142(v[k]);
         break;
       case "fields":
         m = Members(v[k]);
@@ -1664,7 +1743,7 @@ const check135: Check = (v) => {
   return undefined;
 };
 
-const check139: Check = (v) => {
+const check144: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["name"] === undefined) return no("lacks name");
@@ -1687,7 +1766,7 @@ const check139: Check = (v) => {
   return undefined;
 };
 
-const check138: Check = (v) => {
+const check143: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1705,7 +1784,7 @@ const check138: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "self":
-        m = check139(v[k]);
+        m = check144(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -1713,7 +1792,7 @@ const check138: Check = (v) => {
   return undefined;
 };
 
-const check141: Check = (v) => {
+const check146: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Members(v[i]);
@@ -1722,13 +1801,13 @@ const check141: Check = (v) => {
   return undefined;
 };
 
-const check142: Check = (v) => {
+const check147: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "create" || v === "update" || v === "put" || v === "merge")) return no("must be one of create, update, put, merge");
   return undefined;
 };
 
-const check140: Check = (v) => {
+const check145: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["mode"] === undefined) return no("lacks mode");
@@ -1736,13 +1815,13 @@ const check140: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check141(v[k]);
+        m = check146(v[k]);
         break;
       case "mode":
-        m = check142(v[k]);
+        m = check147(v[k]);
         break;
       case "tx":
-        m = check62(v[k]);
+        m = check66(v[k]);
         break;
       case "part":
         m = Revision(v[k]);
@@ -1754,10 +1833,10 @@ const check140: Check = (v) => {
         m = check27(v[k]);
         break;
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "force":
-        m = check127(v[k]);
+        m = check132(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1787,7 +1866,7 @@ const Done: Check = (v) => {
   return undefined;
 };
 
-const check145: Check = (v) => {
+const check150: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["values"] === undefined) return no("lacks values");
@@ -1801,10 +1880,10 @@ const check145: Check = (v) => {
         m = Values(v[k]);
         break;
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "force":
-        m = check127(v[k]);
+        m = check132(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1817,7 +1896,7 @@ const check145: Check = (v) => {
   return undefined;
 };
 
-const check146: Check = (v) => {
+const check151: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -1827,7 +1906,7 @@ const check146: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1887,7 +1966,7 @@ const Gap: Check = (v) => {
   return undefined;
 };
 
-const check153: Check = (v) => {
+const check158: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Gap(v[i]);
@@ -1896,12 +1975,12 @@ const check153: Check = (v) => {
   return undefined;
 };
 
-const check159: Check = (v) => {
+const check164: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   return undefined;
 };
 
-const check160: Check = (v) => {
+const check165: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "next" || v === "running" || v === "waiting" || v === "later")) return no("must be one of next, running, waiting, later");
   return undefined;
@@ -1927,10 +2006,10 @@ const StepText: Check = (v) => {
         m = check27(v[k]);
         break;
       case "cost":
-        m = check159(v[k]);
+        m = check164(v[k]);
         break;
       case "state":
-        m = check160(v[k]);
+        m = check165(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -1944,7 +2023,7 @@ const StepText: Check = (v) => {
   return undefined;
 };
 
-const check156: Check = (v) => {
+const check161: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = StepText(v[i]);
@@ -1986,7 +2065,7 @@ const Reason: Check = (v) => {
   return undefined;
 };
 
-const check161: Check = (v) => {
+const check166: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Reason(v[i]);
@@ -1995,7 +2074,7 @@ const check161: Check = (v) => {
   return undefined;
 };
 
-const check165: Check = (v) => {
+const check170: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["at"] === undefined) return no("lacks at");
   if (v["mutation"] === undefined) return no("lacks mutation");
@@ -2018,16 +2097,16 @@ const check165: Check = (v) => {
   return undefined;
 };
 
-const check164: Check = (v) => {
+const check169: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check165(v[i]);
+    const m = check170(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check166: Check = (v) => {
+const check171: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["kind"] === undefined) return no("lacks kind");
@@ -2057,19 +2136,19 @@ const check166: Check = (v) => {
   return undefined;
 };
 
-const check169: Check = (v) => {
+const check174: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   return undefined;
 };
 
-const check170: Check = (v) => {
+const check175: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "parent" || v === "child")) return no("must be one of parent, child");
   return undefined;
 };
 
-const check171: Check = (v) => {
+const check176: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "connected" || v === "probing" || v === "dead" || v === "trying")) return no("must be one of connected, probing, dead, trying");
   return undefined;
@@ -2092,16 +2171,16 @@ const PeerStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check169(v[k]);
+        m = check174(v[k]);
         break;
       case "name":
         m = check3(v[k]);
         break;
       case "role":
-        m = check170(v[k]);
+        m = check175(v[k]);
         break;
       case "state":
-        m = check171(v[k]);
+        m = check176(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2180,28 +2259,28 @@ const Explanation: Check = (v) => {
         m = check3(v[k]);
         break;
       case "gaps":
-        m = check153(v[k]);
+        m = check158(v[k]);
         break;
       case "plan":
-        m = check156(v[k]);
-        break;
-      case "reasons":
         m = check161(v[k]);
         break;
+      case "reasons":
+        m = check166(v[k]);
+        break;
       case "blockers":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
       case "failures":
-        m = check164(v[k]);
+        m = check169(v[k]);
         break;
       case "order":
-        m = check166(v[k]);
+        m = check171(v[k]);
         break;
       case "peer":
         m = PeerStatus(v[k]);
         break;
       case "todo":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2209,7 +2288,7 @@ const Explanation: Check = (v) => {
   return undefined;
 };
 
-const check148: Check = (v) => {
+const check153: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Explanation(v[i]);
@@ -2218,14 +2297,14 @@ const check148: Check = (v) => {
   return undefined;
 };
 
-const check147: Check = (v) => {
+const check152: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check148(v[k]);
+        m = check153(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2233,7 +2312,7 @@ const check147: Check = (v) => {
   return undefined;
 };
 
-const check172: Check = (v) => {
+const check177: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2253,7 +2332,7 @@ const check172: Check = (v) => {
   return undefined;
 };
 
-const check178: Check = (v) => {
+const check183: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2262,7 +2341,7 @@ const check178: Check = (v) => {
   return undefined;
 };
 
-const check180: Check = (v) => {
+const check185: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2285,10 +2364,10 @@ const check180: Check = (v) => {
   return undefined;
 };
 
-const check179: Check = (v) => {
+const check184: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check180(v[i]);
+    const m = check185(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2299,13 +2378,13 @@ const Range: Check = (v) => {
   if (!(v.length >= 2)) return no("must have at least 2 items");
   if (!(v.length <= 2)) return no("must have at most 2 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check159(v[i]);
+    const m = check164(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check184: Check = (v) => {
+const check189: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2316,7 +2395,7 @@ const check184: Check = (v) => {
         m = check3(v[k]);
         break;
       case "steps":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2324,16 +2403,16 @@ const check184: Check = (v) => {
   return undefined;
 };
 
-const check183: Check = (v) => {
+const check188: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check184(v[i]);
+    const m = check189(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check186: Check = (v) => {
+const check191: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2348,7 +2427,7 @@ const check186: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check178(v[k]);
+        m = check183(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2356,10 +2435,10 @@ const check186: Check = (v) => {
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check190: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check186(v[i]);
+    const m = check191(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2379,13 +2458,13 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check178(v[k]);
+        m = check183(v[k]);
         break;
       case "steps":
-        m = check179(v[k]);
+        m = check184(v[k]);
         break;
       case "cost":
-        m = check159(v[k]);
+        m = check164(v[k]);
         break;
       case "disruptive":
         m = Range(v[k]);
@@ -2394,13 +2473,13 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
       case "waiting":
-        m = check185(v[k]);
+        m = check190(v[k]);
         break;
       case "moot":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2408,7 +2487,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check175: Check = (v) => {
+const check180: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2417,7 +2496,7 @@ const check175: Check = (v) => {
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check193: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2425,10 +2504,10 @@ const check188: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check178(v[k]);
+        m = check183(v[k]);
         break;
       case "reasons":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2436,10 +2515,10 @@ const check188: Check = (v) => {
   return undefined;
 };
 
-const check187: Check = (v) => {
+const check192: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check188(v[i]);
+    const m = check193(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2460,16 +2539,16 @@ const PlanReport: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "changed":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "atGoal":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "groups":
-        m = check175(v[k]);
+        m = check180(v[k]);
         break;
       case "unreachable":
-        m = check187(v[k]);
+        m = check192(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
@@ -2480,13 +2559,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check195: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check194: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2499,13 +2578,13 @@ const check189: Check = (v) => {
         m = Values(v[k]);
         break;
       case "nodes":
-        m = check141(v[k]);
+        m = check146(v[k]);
         break;
       case "order":
-        m = check190(v[k]);
+        m = check195(v[k]);
         break;
       case "force":
-        m = check127(v[k]);
+        m = check132(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2518,14 +2597,14 @@ const check189: Check = (v) => {
   return undefined;
 };
 
-const check191: Check = (v) => {
+const check196: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "changes":
-        m = check80(v[k]);
+        m = check88(v[k]);
         break;
       case "next":
         m = Revision(v[k]);
@@ -2536,14 +2615,14 @@ const check191: Check = (v) => {
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check198: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check192: Check = (v) => {
+const check197: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2553,7 +2632,7 @@ const check192: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check193(v[k]);
+        m = check198(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2572,14 +2651,14 @@ const check192: Check = (v) => {
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check200: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check199: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2590,7 +2669,7 @@ const check194: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check195(v[k]);
+        m = check200(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2606,7 +2685,7 @@ const check194: Check = (v) => {
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2629,7 +2708,7 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check197: Check = (v) => {
+const check202: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2640,7 +2719,7 @@ const check197: Check = (v) => {
         m = Set(v[k]);
         break;
       case "owner":
-        m = check117(v[k]);
+        m = check122(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2656,7 +2735,7 @@ const check197: Check = (v) => {
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check203: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2679,13 +2758,13 @@ const check198: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check205: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check204: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2696,13 +2775,13 @@ const check199: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check200(v[k]);
+        m = check205(v[k]);
         break;
       case "force":
-        m = check127(v[k]);
+        m = check132(v[k]);
         break;
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2715,7 +2794,7 @@ const check199: Check = (v) => {
   return undefined;
 };
 
-const check201: Check = (v) => {
+const check206: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2728,10 +2807,10 @@ const check201: Check = (v) => {
         m = check27(v[k]);
         break;
       case "force":
-        m = check127(v[k]);
+        m = check132(v[k]);
         break;
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2761,7 +2840,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check178(v[k]);
+        m = check183(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -2775,7 +2854,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check203: Check = (v) => {
+const check208: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2784,14 +2863,14 @@ const check203: Check = (v) => {
   return undefined;
 };
 
-const check202: Check = (v) => {
+const check207: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check203(v[k]);
+        m = check208(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2799,7 +2878,7 @@ const check202: Check = (v) => {
   return undefined;
 };
 
-const check206: Check = (v) => {
+const check211: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2818,7 +2897,7 @@ const check206: Check = (v) => {
   return undefined;
 };
 
-const check207: Check = (v) => {
+const check212: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2828,7 +2907,7 @@ const check207: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check195(v[k]);
+        m = check200(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2841,7 +2920,7 @@ const check207: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2852,7 +2931,7 @@ const check208: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check195(v[k]);
+        m = check200(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2891,7 +2970,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check210: Check = (v) => {
+const check215: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -2900,14 +2979,14 @@ const check210: Check = (v) => {
   return undefined;
 };
 
-const check209: Check = (v) => {
+const check214: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check210(v[k]);
+        m = check215(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2915,7 +2994,7 @@ const check209: Check = (v) => {
   return undefined;
 };
 
-const check213: Check = (v) => {
+const check218: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -2939,7 +3018,7 @@ const check213: Check = (v) => {
   return undefined;
 };
 
-const check214: Check = (v) => {
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2955,19 +3034,19 @@ const check214: Check = (v) => {
   return undefined;
 };
 
-const check218: Check = (v) => {
+const check223: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check219: Check = (v) => {
+const check224: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       default:
-        m = check68(v[k]);
+        m = check72(v[k]);
     }
     if (m !== undefined) return under(k, m);
   }
@@ -2983,16 +3062,16 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check218(v[k]);
+        m = check223(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
         break;
       case "listen":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
       case "dropped":
-        m = check219(v[k]);
+        m = check224(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3000,7 +3079,7 @@ const SyncStatus: Check = (v) => {
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check225: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PeerStatus(v[i]);
@@ -3009,7 +3088,7 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check220: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["peers"] === undefined) return no("lacks peers");
   for (const k in v) {
@@ -3019,7 +3098,7 @@ const check215: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "peers":
-        m = check220(v[k]);
+        m = check225(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3027,14 +3106,14 @@ const check215: Check = (v) => {
   return undefined;
 };
 
-const check221: Check = (v) => {
+const check226: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check195(v[k]);
+        m = check200(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3047,7 +3126,7 @@ const check221: Check = (v) => {
   return undefined;
 };
 
-const check224: Check = (v) => {
+const check229: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3070,7 +3149,7 @@ const check224: Check = (v) => {
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check231: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3083,10 +3162,10 @@ const check226: Check = (v) => {
         m = check3(v[k]);
         break;
       case "lost":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "of":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -3097,10 +3176,10 @@ const check226: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check230: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check226(v[i]);
+    const m = check231(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3136,13 +3215,13 @@ const ServiceStatus: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mutations":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "pid":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "restarts":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3150,7 +3229,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check227: Check = (v) => {
+const check232: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3176,31 +3255,31 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check224(v[k]);
+        m = check229(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
         break;
       case "nodes":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "walks":
-        m = check219(v[k]);
+        m = check224(v[k]);
         break;
       case "waiting":
-        m = check203(v[k]);
+        m = check208(v[k]);
         break;
       case "brakes":
-        m = check225(v[k]);
+        m = check230(v[k]);
         break;
       case "inFlight":
-        m = check68(v[k]);
+        m = check72(v[k]);
         break;
       case "dropped":
-        m = check219(v[k]);
+        m = check224(v[k]);
         break;
       case "services":
-        m = check227(v[k]);
+        m = check232(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3208,7 +3287,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check239: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3227,7 +3306,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check234(v[k]);
+        m = check239(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3252,7 +3331,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check231: Check = (v) => {
+const check236: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3261,14 +3340,14 @@ const check231: Check = (v) => {
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check235: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check231(v[k]);
+        m = check236(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3276,7 +3355,7 @@ const check230: Check = (v) => {
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check241: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3286,7 +3365,7 @@ const check236: Check = (v) => {
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check242: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3296,16 +3375,16 @@ const check237: Check = (v) => {
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check240: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check236(v[k]);
+        m = check241(v[k]);
         break;
       case "remove":
-        m = check237(v[k]);
+        m = check242(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3318,13 +3397,13 @@ const check235: Check = (v) => {
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check243: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check69(v[k]);
+        m = check73(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3337,7 +3416,7 @@ const check238: Check = (v) => {
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check244: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3360,21 +3439,21 @@ const check239: Check = (v) => {
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check246: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check240: Check = (v) => {
+const check245: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check241(v[k]);
+        m = check246(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3387,7 +3466,7 @@ const check240: Check = (v) => {
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check247: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3406,13 +3485,13 @@ const check242: Check = (v) => {
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check252: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check251: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3427,7 +3506,7 @@ const check246: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check247(v[k]);
+        m = check252(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3435,22 +3514,22 @@ const check246: Check = (v) => {
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check250: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check246(v[i]);
+    const m = check251(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check250: Check = (v) => {
+const check255: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check249: Check = (v) => {
+const check254: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3473,7 +3552,7 @@ const check249: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check250(v[k]);
+        m = check255(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3481,10 +3560,10 @@ const check249: Check = (v) => {
   return undefined;
 };
 
-const check248: Check = (v) => {
+const check253: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check249(v[i]);
+    const m = check254(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3499,10 +3578,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check245(v[k]);
+        m = check250(v[k]);
         break;
       case "edges":
-        m = check248(v[k]);
+        m = check253(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3513,7 +3592,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check251: Check = (v) => {
+const check256: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3532,14 +3611,14 @@ const check251: Check = (v) => {
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check257: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check227(v[k]);
+        m = check232(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3547,7 +3626,7 @@ const check252: Check = (v) => {
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check258: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3567,14 +3646,41 @@ const check253: Check = (v) => {
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check259: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["service"] === undefined) return no("lacks service");
+  if (v["call"] === undefined) return no("lacks call");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "service":
+        m = Name(v[k]);
+        break;
+      case "call":
+        m = Name(v[k]);
+        break;
+      case "params":
+        m = Members(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check260: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "lines":
-        m = check101(v[k]);
+        m = check106(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3582,14 +3688,14 @@ const check254: Check = (v) => {
   return undefined;
 };
 
-const check256: Check = (v) => {
+const check262: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check255: Check = (v) => {
+const check261: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3600,7 +3706,7 @@ const check255: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check256(v[k]);
+        m = check262(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3616,39 +3722,39 @@ const check255: Check = (v) => {
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check264: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check259: Check = (v) => {
+const check265: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check260: Check = (v) => {
+const check266: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check267: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check69(v[i]);
+    const m = check73(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check268: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3657,106 +3763,108 @@ const check262: Check = (v) => {
   return undefined;
 };
 
-const check263: Check = (v) => {
+const check269: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check264: Check = (v) => {
+const check270: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check263: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check258(v[k]);
+        m = check264(v[k]);
         break;
       case "version":
-        m = check259(v[k]);
+        m = check265(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check260(v[k]);
+        m = check266(v[k]);
         break;
       case "command":
-        m = check261(v[k]);
+        m = check267(v[k]);
         break;
       case "permissions":
-        m = check262(v[k]);
+        m = check268(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check263(v) === undefined,check264(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check269(v) === undefined,check270(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
 /** By method; a notification has no result. */
 export const VALIDATORS: Readonly<Record<string, { readonly params: Check; readonly result?: Check }>> = {
-  "initialize": { params: check41, result: check0 },
-  "initialized": { params: check49 },
-  "ping": { params: check49, result: check50 },
-  "mutation/run": { params: check70, result: Outcome },
-  "poller/run": { params: check75, result: Outcome },
-  "session/probe": { params: check77, result: check76 },
-  "config/update": { params: check78, result: check50 },
-  "state/changed": { params: check79 },
-  "events/happened": { params: check94 },
-  "service/logged": { params: check100 },
-  "shutdown": { params: check102, result: check50 },
-  "exit": { params: check49 },
-  "state/discover": { params: check104, result: check103 },
-  "state/read": { params: check107, result: check106 },
-  "state/watch": { params: check121, result: check120 },
-  "state/unwatch": { params: check122, result: check50 },
-  "state/propose": { params: check124, result: check123 },
-  "events/watch": { params: check129, result: check128 },
-  "$/cancel": { params: check131 },
-  "$/progress": { params: check133 },
-  "$/log": { params: check135 },
-  "node/apply": { params: check140, result: check138 },
-  "node/set": { params: check145, result: Done },
-  "node/delete": { params: check146, result: Done },
-  "node/explain": { params: check172, result: check147 },
-  "node/plan": { params: check189, result: PlanReport },
-  "node/history": { params: check192, result: check191 },
-  "node/hold": { params: check194, result: Done },
-  "node/release": { params: check196, result: Done },
-  "node/busy": { params: check197, result: Done },
-  "node/retry": { params: check198, result: Done },
-  "node/power": { params: check199, result: Done },
-  "node/reboot": { params: check201, result: Done },
-  "node/cancel": { params: check172, result: Done },
-  "node/waiting": { params: check206, result: check202 },
-  "node/admit": { params: check207, result: Done },
-  "node/revoke": { params: check208, result: Done },
-  "token/create": { params: check213, result: check209 },
-  "token/list": { params: check214, result: check209 },
-  "token/revoke": { params: check207, result: Done },
-  "peer/list": { params: check214, result: check215 },
-  "engine/freeze": { params: check221, result: Done },
-  "engine/thaw": { params: check214, result: Done },
-  "engine/status": { params: check214, result: EngineStatus },
-  "engine/limits": { params: check235, result: check230 },
-  "engine/stop": { params: check238, result: check50 },
-  "engine/backup": { params: check240, result: check239 },
-  "engine/restore": { params: check240, result: check242 },
-  "graph/get": { params: check251, result: GraphView },
-  "service/list": { params: check214, result: check252 },
-  "service/start": { params: check253, result: check50 },
-  "service/stop": { params: check253, result: check50 },
-  "service/restart": { params: check253, result: check50 },
-  "service/logs": { params: check255, result: check254 },
+  "initialize": { params: check45, result: check0 },
+  "initialized": { params: check53 },
+  "ping": { params: check53, result: check54 },
+  "mutation/run": { params: check74, result: Outcome },
+  "poller/run": { params: check79, result: Outcome },
+  "session/probe": { params: check81, result: check80 },
+  "config/update": { params: check82, result: check54 },
+  "module/call": { params: check86, result: check83 },
+  "state/changed": { params: check87 },
+  "events/happened": { params: check99 },
+  "service/logged": { params: check105 },
+  "shutdown": { params: check107, result: check54 },
+  "exit": { params: check53 },
+  "state/discover": { params: check109, result: check108 },
+  "state/read": { params: check112, result: check111 },
+  "state/watch": { params: check126, result: check125 },
+  "state/unwatch": { params: check127, result: check54 },
+  "state/propose": { params: check129, result: check128 },
+  "events/watch": { params: check134, result: check133 },
+  "$/cancel": { params: check136 },
+  "$/progress": { params: check138 },
+  "$/log": { params: check140 },
+  "node/apply": { params: check145, result: check143 },
+  "node/set": { params: check150, result: Done },
+  "node/delete": { params: check151, result: Done },
+  "node/explain": { params: check177, result: check152 },
+  "node/plan": { params: check194, result: PlanReport },
+  "node/history": { params: check197, result: check196 },
+  "node/hold": { params: check199, result: Done },
+  "node/release": { params: check201, result: Done },
+  "node/busy": { params: check202, result: Done },
+  "node/retry": { params: check203, result: Done },
+  "node/power": { params: check204, result: Done },
+  "node/reboot": { params: check206, result: Done },
+  "node/cancel": { params: check177, result: Done },
+  "node/waiting": { params: check211, result: check207 },
+  "node/admit": { params: check212, result: Done },
+  "node/revoke": { params: check213, result: Done },
+  "token/create": { params: check218, result: check214 },
+  "token/list": { params: check219, result: check214 },
+  "token/revoke": { params: check212, result: Done },
+  "peer/list": { params: check219, result: check220 },
+  "engine/freeze": { params: check226, result: Done },
+  "engine/thaw": { params: check219, result: Done },
+  "engine/status": { params: check219, result: EngineStatus },
+  "engine/limits": { params: check240, result: check235 },
+  "engine/stop": { params: check243, result: check54 },
+  "engine/backup": { params: check245, result: check244 },
+  "engine/restore": { params: check245, result: check247 },
+  "graph/get": { params: check256, result: GraphView },
+  "service/list": { params: check219, result: check257 },
+  "service/start": { params: check258, result: check54 },
+  "service/stop": { params: check258, result: check54 },
+  "service/restart": { params: check258, result: check54 },
+  "service/call": { params: check259, result: check83 },
+  "service/logs": { params: check261, result: check260 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check257;
+export const checkManifest: Check = check263;

@@ -127,6 +127,7 @@ export class TestHost {
         start: act('start'),
         stop: act('stop'),
         restart: act('restart'),
+        call: async (service, call, params) => ({ service, call, params }),
         logs: (_service, lines, follow) => {
           if (follow) followers.add(follow);
           return { lines: ['one', 'two', 'three'].slice(-lines), stop: () => void (follow && followers.delete(follow)) };
