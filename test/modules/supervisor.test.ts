@@ -366,3 +366,27 @@ test('the host is killed with -9: a module that will not go, and its child, are 
   await until('both are to be gone', () => !pids.some(alive));
   assert.ok(existsSync('/proc/self'));
 });
+
+test('a module is asked what it declared: the answer is its own, a refusal says what and where, and no secret', async () => {
+  const { supervisor, start } = make();
+  const file = join(dir, 'call-password');
+  writeFileSync(file, 'sesame-open', { mode: 0o600 });
+  await start({ command: [...commandOf('tool'), 'with-password'], config: { password: { file } } });
+  assert.deepEqual(await supervisor.call('tool', 'show', { a: 1 }), { call: 'show', params: { a: 1 } });
+  const refusal = async (service: string, call: string, params = {}): Promise<string> => {
+    try {
+      await supervisor.call(service, call, params);
+    } catch (error) {
+      assert.ok(error instanceof RefusalError);
+      return error.message;
+    }
+    return assert.fail('it was not refused');
+  };
+  assert.match(await refusal('tool', 'shew'), /the call shew is refused.*its calls are: show, quiet/);
+  assert.match(await refusal('nobody', 'show'), /no such service/);
+  const failed = await refusal('tool', 'show', { fail: true });
+  assert.match(failed, /it failed with \*\*\*/);
+  assert.doesNotMatch(failed, /sesame/);
+  await supervisor.stop('tool');
+  assert.match(await refusal('tool', 'show'), /it is stopped/);
+});
