@@ -43,9 +43,23 @@ const MEMBERS = [
   'reads',
   'permissions',
   'playsHosts',
+  'calls',
 ];
 /** The node's own members: no module may define what they are. */
-const CORE_MEMBERS = ['id', 'nodename', 'parentId', 'parents', 'arch', 'platform', 'labels', 'physState', 'runState', 'busy', 'services'];
+const CORE_MEMBERS = [
+  'id',
+  'nodename',
+  'parentId',
+  'parents',
+  'arch',
+  'platform',
+  'labels',
+  'physState',
+  'runState',
+  'busy',
+  'services',
+  'booted',
+];
 const CONTEXTS: readonly Context[] = ['self', 'child', 'all'];
 const MOST = 1000;
 /** What a poller may take where it does not say. */
