@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Declaration } from '@kraken-hpc/sdk/wire';
+import { readBooted } from './booted.ts';
 import { checkpointing } from './checkpoints.ts';
 import type { Api } from './control/api.ts';
 import type { ApiSession } from './control/session.ts';
@@ -91,7 +92,7 @@ async function compose(
       seed: options.seed,
       now: now(),
       given: options.isGiven,
-      ...(place ? { hosts: true, root: place.isRoot, boot: place.keys.boot } : {}),
+      ...(place ? { hosts: true, root: place.isRoot, boot: place.keys.boot, booted: readBooted() } : {}),
     },
     { engine: record, nodes, tail: turns },
   );

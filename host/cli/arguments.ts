@@ -1,9 +1,10 @@
 /** From argv to a command, its arguments and flags: by cac, and what cac leaves open. */
 import { cac } from 'cac';
 import { closest } from '../core/closest.ts';
+import { type Command, GLOBAL_OPTIONS } from './command.ts';
 import { type Failure, usage } from './failure.ts';
 import type { Flags } from './io.ts';
-import { COMMANDS, type Command, GLOBAL_OPTIONS, OLD_WORDS } from './table.ts';
+import { COMMANDS, OLD_WORDS } from './table.ts';
 
 export interface Parsed {
   readonly command: Command;

@@ -1,7 +1,8 @@
 /** What --help says: of everything, of a family of commands, of one command. */
 import { synopsis } from './arguments.ts';
 import { pairs } from './columns.ts';
-import { type Command, GLOBAL_OPTIONS, SECTIONS } from './table.ts';
+import { type Command, GLOBAL_OPTIONS } from './command.ts';
+import { SECTIONS } from './table.ts';
 
 const NAMING = `Nodes are named by name, id or set:
   kr1   kr[1-4,9]   kr[001-100]   @rack=r3   physState=POWER_OFF   cfg.pxe.state=INIT   !SET   A,B (either)   A&B (both)   all

@@ -1,12 +1,12 @@
 /** One run of the kraken command: argv in, an exit code out. */
 import { findPaths, type PathsFrom } from '../paths.ts';
 import { familyOf, findCommand, findWords, parseArguments, unknownCommand } from './arguments.ts';
+import type { Command } from './command.ts';
 import { asFailure, EXIT, failureText, usage } from './failure.ts';
 import { helpOf, helpOfAll, helpOfFamily } from './help.ts';
 import type { Call, Flags, Format, Io } from './io.ts';
 import { FORMAT_NAMES, isFormat } from './output.ts';
 import { createStyle } from './style.ts';
-import type { Command } from './table.ts';
 
 export interface World {
   readonly io: Io;

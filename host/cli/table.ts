@@ -1,37 +1,7 @@
 /** Every command: its words, what it takes, and the file that does it, which is loaded when it is asked for. */
-import type { Action } from './io.ts';
-
-export interface Command {
-  /** As it is typed: `node list`. */
-  readonly words: string;
-  /** In cac's notation: `<set> [...values]`. */
-  readonly args: string;
-  readonly summary: string;
-  /** Each `[flag, meaning]`, in cac's notation. */
-  readonly options: readonly (readonly [flag: string, meaning: string])[];
-  readonly examples: readonly string[];
-  readonly load: () => Promise<Action>;
-}
-
-type Option = readonly [flag: string, meaning: string];
-
-export const GLOBAL_OPTIONS: readonly Option[] = [
-  ['-o, --output <format>', 'human, wide, json, yaml or name'],
-  ['--socket <path>', 'control socket of the host'],
-  ['--data-dir <path>', 'data directory of the host; its socket is in it'],
-  ['-h, --help', 'show this'],
-];
-
-const WHY: Option = ['--why <text>', 'kept in the history'];
-const FORCE: Option = ['--force <reason>', 'skip what can be skipped; the reason is kept'];
-const YES: Option = ['-y, --yes', 'do not ask'];
-const FOR: Option = ['--for <duration>', 'ends by itself after it: 90s, 30m, 2h, 1d'];
-const TYPE: Option = ['-t, --type <type>', 'cfg (wanted), dsc (seen) or mixed (both)'];
-const ORIGINAL: Option = ['--original', 'with -o yaml or json: in the dialect of the original Kraken, without loss'];
-
-function command(words: string, args: string, summary: string, load: Command['load'], more: Partial<Command> = {}): Command {
-  return { words, args, summary, load, options: [], examples: [], ...more };
-}
+import { type Command, command, FOR, FORCE, WHY, YES } from './command.ts';
+import { HOSTS } from './table-hosts.ts';
+import { NODES } from './table-nodes.ts';
 
 const HOST: readonly Command[] = [
   command('up', '', 'run the host in the foreground', async () => (await import('./up.ts')).up, {
@@ -77,76 +47,6 @@ const HOST: readonly Command[] = [
   command('sim clear', '<set>', 'mend simulated machines', async () => (await import('./sim.ts')).clear),
 ];
 
-const NODES: readonly Command[] = [
-  command('node list', '[set]', 'list nodes', async () => (await import('./node-list.ts')).list, {
-    options: [
-      TYPE,
-      ORIGINAL,
-      ['-j, --json', 'the same as -o json'],
-      ['-f, --fields <columns>', 'columns: name,id,physState,pxe.state,labels.rack'],
-    ],
-    examples: ['kraken node list', 'kraken node list @rack=r3 -f name,physState,images.state', 'kraken node list -t cfg -j'],
-  }),
-  command('node get', '<set>', 'show nodes whole; -o yaml prints what node apply takes', async () => (await import('./node-get.ts')).show, {
-    options: [TYPE, ORIGINAL, ['-j, --json', 'the same as -o json']],
-    examples: ['kraken node get kr1', 'kraken node get all -o yaml > nodes.yaml'],
-  }),
-  command(
-    'node create',
-    '[file] [...values]',
-    'create nodes from a file, or one by name',
-    async () => (await import('./node-apply.ts')).create,
-    {
-      options: [['--name <name>', 'create this node, without a file'], WHY, ['--dry-run', 'say what would change']],
-      examples: ['kraken node create nodes.yaml', 'kraken node create --name kr17 physState=POWER_ON labels.rack=r2'],
-    },
-  ),
-  command('node apply', '<file>', 'create or replace nodes as a file describes them', async () => (await import('./node-apply.ts')).apply, {
-    options: [['--merge', 'change only what the file names (JSON Merge Patch)'], WHY, FORCE, ['--dry-run', 'say what would change']],
-    examples: ['kraken node apply nodes.yaml', 'generate | kraken node apply -'],
-  }),
-  command('node update', '<file>', 'replace nodes that exist', async () => (await import('./node-apply.ts')).update, {
-    options: [WHY, FORCE, ['--dry-run', 'say what would change']],
-  }),
-  command('node set', '<set> <...values>', 'set wanted values; PATH- removes one', async () => (await import('./node-set.ts')).set, {
-    options: [WHY, FORCE],
-    examples: ["kraken node set 'kr[1-4]' physState=POWER_ON images.state=IDLE", 'kraken node set kr7 labels.rack-'],
-  }),
-  command('node delete', '<set>', 'forget nodes; nothing is done to the machines', async () => (await import('./node-set.ts')).remove, {
-    options: [WHY, YES],
-  }),
-  command('node watch', '[set]', 'tell every change until Ctrl-C', async () => (await import('./node-watch.ts')).watch, {
-    options: [TYPE],
-    examples: ['kraken node watch @rack=r3', 'kraken node watch -t dsc -o json'],
-  }),
-  command(
-    'node explain',
-    '<set>',
-    'why nodes are where they are, and what comes next',
-    async () => (await import('./node-explain.ts')).explain,
-  ),
-  command(
-    'node plan',
-    '[set] [...values]',
-    'what a change would do; nothing is applied',
-    async () => (await import('./node-plan.ts')).plan,
-    {
-      options: [
-        ['--reboot', 'of a reboot'],
-        ['--cycle', 'of a power cycle'],
-        ['--file <file>', 'of node apply FILE'],
-      ],
-      examples: ["kraken node plan 'kr[1-16]' physState=POWER_OFF", 'kraken node plan @rack=r3 --reboot'],
-    },
-  ),
-  command('node history', '[set]', 'what happened, newest first', async () => (await import('./node-history.ts')).history, {
-    options: [
-      ['-n, --limit <count>', 'lines at most (50)'],
-      ['--since <duration>', 'not longer ago: 90s, 30m, 2h, 1d'],
-    ],
-  }),
-];
-
 const ORDERS: readonly Command[] = [
   command('node power', '<state> <set>', 'want nodes on or off', async () => (await import('./node-power.ts')).power, {
     options: [YES, WHY, FORCE],
@@ -176,37 +76,6 @@ const ORDERS: readonly Command[] = [
     options: [['--disruptive', 'repairs that wait for a person may go on']],
   }),
   command('node waiting', '[set]', 'nodes that only a person can bring back', async () => (await import('./node-waiting.ts')).waiting),
-];
-
-const HOSTS: readonly Command[] = [
-  command('peers', '', 'the hosts beside this one: its parent, its children', async () => (await import('./peers.ts')).peers, {
-    options: [['-w, --watch', 'again every second, until Ctrl-C']],
-  }),
-  command('token create', '<set>', "let a node's own host in once: a secret for it", async () => (await import('./token.ts')).create, {
-    options: [['--for <duration>', 'how long it is good (1h; 30d at most)']],
-    examples: ['kraken token create kr7', "kraken token create 'kr[1-4]' --for 1d -o json"],
-  }),
-  command('token list', '', 'tokens that were not used yet', async () => (await import('./token.ts')).list),
-  command('token revoke', '<set>', 'end the tokens of nodes', async () => (await import('./token.ts')).revoke),
-  command(
-    'node admit',
-    '<set>',
-    "let nodes' own hosts in without a token, the next that asks",
-    async () => (await import('./admission.ts')).admit,
-    {
-      options: [WHY],
-    },
-  ),
-  command(
-    'node revoke',
-    '<set>',
-    "end the keys of nodes' own hosts, here and everywhere",
-    async () => (await import('./admission.ts')).revoke,
-    {
-      options: [WHY],
-      examples: ['kraken node revoke kr7 --why stolen'],
-    },
-  ),
 ];
 
 const ENGINE: readonly Command[] = [

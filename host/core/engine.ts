@@ -17,7 +17,7 @@ import { probed } from './probe.ts';
 import type { EngineRecord, Millis, NodeId, NodeRecord, Turn } from './record.ts';
 import { remember } from './remember.ts';
 import { reportedBy } from './reported.ts';
-import { fixSelf } from './self.ts';
+import { type Booted, fixSelf } from './self.ts';
 import { declare, serviceState, withdraw } from './services.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import type { Timer } from './timers.ts';
@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly given?: boolean;
   /** The boot that this host runs in (the kernel's boot id): another one than is remembered makes its own node unknown. */
   readonly boot?: string;
+  /** What its machine was booted with. */
+  readonly booted?: Booted;
 }
 
 /** What was stored: the snapshot, and the turns after it. */
@@ -76,6 +78,7 @@ export class Engine {
       w.limits.setRestore(settings.restorePerSecond, settings.restorePerLabel, settings.failureDomains);
     if (remembered) remember(w, remembered);
     if (options.given) fixSelf(w);
+    w.booted = options.booted;
     begin(w, options.boot);
   }
 

@@ -4,6 +4,29 @@ import { CODES } from './failures.ts';
 import type { Node } from './node.ts';
 import type { World } from './world.ts';
 
+/** What its machine was booted with, as a host sees it itself: members of `/booted`. */
+export interface Booted {
+  /** One for a kernel, an initramfs and arguments: who booted it knows which. */
+  readonly id?: string;
+  /** The kernel's release. */
+  readonly kernel?: string;
+  /** The id of the layer 0 that it runs in. */
+  readonly layer0?: string;
+  /** The kernel command line without what is ours. */
+  readonly args?: string;
+}
+
+const BOOTED = ['id', 'kernel', 'layer0', 'args'] as const;
+
+function observeBooted(w: World, own: Node): void {
+  if (!w.booted) return;
+  for (const name of BOOTED) {
+    const value = w.booted[name];
+    const path = `/booted/${name}`;
+    if (own.seen(path) !== value) w.setFact(own, path, value, 'core');
+  }
+}
+
 /** A running host is on and, being the root, in sync with itself; another one is when its parent says so. */
 export function observeSelf(w: World): void {
   const own = w.nodes.get(w.self);
@@ -14,6 +37,7 @@ export function observeSelf(w: World): void {
   if (!w.isRoot && own.seen('/busy') === undefined) w.setFact(own, '/busy', 'FREE', 'core');
   const run = own.seen('/runState');
   if (w.isRoot ? run !== 'SYNC' : run === undefined) w.setFact(own, '/runState', w.isRoot ? 'SYNC' : 'INIT', 'core');
+  observeBooted(w, own);
 }
 
 /** A service here switches this node on or off; its own host: its parent need not be imagined to. */

@@ -18,6 +18,7 @@ import { matches, type NodeSet, type Subject } from './nodeset.ts';
 import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
 import type { Change, Millis, NodeId } from './record.ts';
+import type { Booted } from './self.ts';
 import { hasSwitch } from './self.ts';
 import type { Settings } from './settings.ts';
 import { pathsOf } from './task.ts';
@@ -57,6 +58,8 @@ export class World extends TurnBook {
   readonly domains = new Map<string, Domain>();
   /** This host's place among the others. */
   readonly tree = new Tree();
+  /** What this host's machine was booted with. */
+  booted: Booted | undefined;
   brakesChanged = false;
   /** Nodes whose paths shall be observed now, by poller: sent at the end of the turn. */
   readonly asks = new Map<string, Set<Node>>();
