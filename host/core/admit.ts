@@ -1,5 +1,6 @@
 /** What an accepted claim is: a key that is booked, a session that begins, a node that is attached here. */
 import { attach } from './attach.ts';
+import { termOf } from './bounds.ts';
 import type { Claim } from './event.ts';
 import type { Node } from './node.ts';
 import { observe } from './observe.ts';
@@ -8,8 +9,9 @@ import { BUSY, RUN } from './situation.ts';
 import type { World } from './world.ts';
 
 /** Takes the node's host in; returns the number of this admission, higher than any that is known. */
-export function admit(w: World, node: Node, { boot, key, proof, term }: Claim): number {
+export function admit(w: World, node: Node, { boot, key, proof, term: said }: Claim): number {
   const { book } = node;
+  const term = termOf(node, said);
   fixSelf(w);
   const next = Math.max(term, book.key?.term ?? 0, book.at?.term ?? 0) + 1;
   const kind = book.key?.fp === key ? book.key.kind : proof.kind;

@@ -2,7 +2,9 @@
  * What a child's host reports of itself and its subtree, taken into dsc. Its own word stands for its own node, but for its power;
  * nodes below it are mirrored as they are: no deaths, brakes or repairs follow from them here. Its other end is `report.ts`.
  */
+import type { ReasonKind } from './answers.ts';
 import { attach } from './attach.ts';
+import { hasRoom, isHash, isTerm, textOf } from './bounds.ts';
 import { revoke } from './claim.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Event, Item } from './event.ts';
@@ -73,7 +75,10 @@ function takeSession(w: World, node: Node, host: Node, value: Json | undefined):
     return;
   }
   const { host: at, term, live, boot, key } = value;
-  if (typeof at !== 'string' || typeof term !== 'number' || typeof live !== 'boolean') return;
+  if (typeof at !== 'string' || !isTerm(node, term) || typeof live !== 'boolean') {
+    w.dropped.badValue++;
+    return;
+  }
   if (known && (term < known.term || (term === known.term && known.host !== at))) {
     w.dropped.second++;
     return;
@@ -99,7 +104,7 @@ function takeWord(w: World, node: Node, host: Node, member: string, value: Json 
       if (value !== undefined && order?.id === value && !order.off) w.book(node, 'order', { ...order, off: true });
       return;
     case '@refused':
-      w.book(node, 'refused', isObject(value) ? (value as unknown as NonNullable<Node['book']['refused']>) : undefined);
+      w.book(node, 'refused', refusedOf(value));
       return;
     case '@revoked':
       // What one of its parents does not trust, none of them does.
@@ -107,19 +112,35 @@ function takeWord(w: World, node: Node, host: Node, member: string, value: Json 
       return revoke(
         w,
         node,
-        value.map(String).filter((key) => !node.book.revoked?.includes(key)),
+        value.filter(isHash).filter((key) => !node.book.revoked?.includes(key)),
       );
     case '@waits':
-      w.book(node, 'waits', isObject(value) ? (value as unknown as NonNullable<Node['book']['waits']>) : undefined);
+      w.book(node, 'waits', waitsOf(value));
       return;
     case '@used':
-      if (typeof value !== 'string') return;
+      if (!isHash(value)) return;
       w.book(node, 'tokenUsed', value);
       if (token?.hash === value) w.book(node, 'token', undefined);
       return;
     default:
       return;
   }
+}
+
+function refusedOf(value: Json | undefined): Node['book']['refused'] {
+  if (!isObject(value)) return undefined;
+  const { since } = value;
+  const [why, text] = [textOf(value['why']), textOf(value['text'])];
+  if (typeof since !== 'number' || why === undefined || text === undefined) return undefined;
+  return { since, why, text };
+}
+
+function waitsOf(value: Json | undefined): Node['book']['waits'] {
+  if (!isObject(value)) return undefined;
+  const { since } = value;
+  const [kind, text, command] = [textOf(value['kind']), textOf(value['text']), textOf(value['command'])];
+  if (typeof since !== 'number' || kind === undefined || text === undefined) return undefined;
+  return { kind: kind as ReasonKind, text, since, ...(command === undefined ? {} : { command }) };
 }
 
 /** One observed value: `[value, by, boot?, over?]`. */
@@ -132,8 +153,9 @@ function takeFact(w: World, node: Node, host: Node, path: Path, value: Json | un
   const said = Array.isArray(value) ? value : [];
   const [seen, by] = said;
   const declared = w.graph.variable(path)?.declared;
-  const isBad = typeof by !== 'string' || (declared?.values && !declared.values.some((known) => known === seen));
-  if (value !== undefined && (seen === undefined || isBad)) {
+  const isBad = typeof by !== 'string' || (declared?.values && !declared.values.some((one) => one === seen));
+  const known = isItself ? node.facts : node.said?.get(host.id);
+  if (value !== undefined && (seen === undefined || isBad || !hasRoom(known, path))) {
     w.dropped.badValue++;
     return;
   }

@@ -6,7 +6,7 @@ import type { Json, Path } from './declaration.ts';
 import type { Node } from './node.ts';
 import { seenSync } from './observe.ts';
 import { sameJson } from './pointer.ts';
-import type { NodeId } from './record.ts';
+import type { Fact, NodeId } from './record.ts';
 import { BUSY, RUN } from './situation.ts';
 import { inSubtree } from './tell.ts';
 import type { World } from './world.ts';
@@ -48,6 +48,10 @@ function settle(w: World, node: Node, path: Path): void {
     delete fact.stale;
     return;
   }
+  if (fact && seesItself(w, node, host, fact)) {
+    w.dropped.second++;
+    return;
+  }
   // A lease that this host or a person has set is not ended by the word of another.
   if (path === BUSY && fact && fact.value !== 'FREE' && fact.via === undefined && fact.boot === undefined) {
     w.dropped.second++;
@@ -55,6 +59,13 @@ function settle(w: World, node: Node, path: Path): void {
   }
   w.setFact(node, path, seen, by, { via: host, ...(typeof boot === 'string' ? { boot } : {}), ...(over === undefined ? {} : { over }) });
   if (path === RUN && seen === 'SYNC') seenSync(w, node);
+}
+
+/** A service here that reaches the node says it, and the node is not that host's: its word would have this host act on what it sees not. */
+function seesItself(w: World, node: Node, host: NodeId, { via, by, boot, stale }: Fact): boolean {
+  if (via !== undefined || boot !== undefined || stale !== undefined || node.unreachable) return false;
+  const isIts = inSubtree(w, node, host) || (node.book.at?.live === true && node.book.at.via === host);
+  return !isIts && by !== 'core' && w.services.get(by)?.state === 'ready';
 }
 
 /** Through which of them this is believed: the one that the node is in session below; without a session, the one that acts on it. */
