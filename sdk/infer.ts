@@ -66,6 +66,8 @@ export interface StateSchema extends SchemaLiteral {
   readonly 'x-never-wanted'?: readonly Scalar[];
   /** Values that no mutation leads out of: the node is stuck there. */
   readonly 'x-terminal'?: readonly Scalar[];
+  /** Tells people how far a step has come that is under way; explain shows the newest. */
+  readonly 'x-progress'?: boolean;
   readonly items?: StateSchema;
   readonly properties?: Readonly<Record<string, StateSchema>>;
   readonly additionalProperties?: boolean | StateSchema;

@@ -65,6 +65,8 @@ export interface Variable {
   readonly neverWanted: readonly Scalar[];
   /** Values that no mutation needs to lead out of: the node is stuck there. */
   readonly terminal: readonly Scalar[];
+  /** Tells people how far a step has come that is under way. */
+  readonly progress?: true;
 }
 
 export interface ServiceDeclaration {

@@ -186,7 +186,7 @@ function summarise(
   const power = node.seen(PHYS) ?? 'not known';
   const running = steps.find((step) => step.state === 'running');
   if (running)
-    return `${name} is on its way: ${named(running)} for ${ago(w, running.since)}, at most ${seconds(Math.max(0, (running.deadline ?? w.now) - w.now))} more.`;
+    return `${name} is on its way: ${named(running)} for ${ago(w, running.since)}, at most ${seconds(Math.max(0, (running.deadline ?? w.now) - w.now))} more.${progressText(w, node)}`;
   const first = reasons[0];
   if (first && steps[0]) return `${name} waits before ${named(steps[0])}: ${first.text}.`;
   if (blockers.length > 0) return `${name} cannot get where it should be: ${blockers.slice(0, 2).join('; ')}.`;
@@ -198,6 +198,18 @@ function summarise(
     return `${name} waits for its own host, which was never heard: only that can say ${paths}.${note}`;
   if (open.length > 0) return `${name} waits to be observed: ${paths}.${note}`;
   return `${name} is where it should be (power: ${String(power)}) for ${ago(w, node.walkSince)}.${note}`;
+}
+
+/** What says how far it has come, the newest of it. */
+function progressText(w: World, node: Node): string {
+  let newest: [path: string, fact: Fact] | undefined;
+  for (const [path, fact] of node.facts) {
+    if (fact.stale !== undefined || !w.graph.variable(path)?.declared?.progress) continue;
+    if (!newest || fact.at > newest[1].at) newest = [path, fact];
+  }
+  if (!newest) return '';
+  const [path, { value, at }] = newest;
+  return ` Last seen: ${path.slice(1).replaceAll('/', '.')} ${String(value)}, ${ago(w, at)} ago.`;
 }
 
 /** No service here can look at it or switch it on, and nobody has come as it yet. */

@@ -58,6 +58,7 @@ function leaf(path: Path, schema: Doc, problem: Problem): Variable {
     means: schema['x-means'] === true,
     neverWanted: listed(path, schema, 'x-never-wanted', values, problem),
     terminal: listed(path, schema, 'x-terminal', values, problem),
+    ...(schema['x-progress'] === true && { progress: true as const }),
   };
   const unknown = isScalar(schema['default']) ? schema['default'] : values?.[0];
   if (!values || unknown === undefined) return rest;

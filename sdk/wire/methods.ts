@@ -47,7 +47,7 @@ export type Conditions = Readonly<Record<string, Scalar>>;
 /** A JSON object. */
 export type Members = Readonly<Record<string, Json>>;
 
-/** A JSON Schema (2020-12). Annotations: x-means, x-never-wanted, x-terminal (state), x-type (outside name of an extension), x-secret, x-optional (config). */
+/** A JSON Schema (2020-12). Annotations: x-means, x-never-wanted, x-terminal, x-progress (state), x-type (outside name of an extension), x-secret, x-optional (config). */
 export type Schema = Readonly<Record<string, Json>>;
 
 /** A node as a module is shown it: only the paths that it declared. */

@@ -287,3 +287,17 @@ for (const fault of FAULTS) {
     assert.equal(lab.waiting().find((group) => group.nodes.includes(KR1))?.kind, fault.waiting);
   });
 }
+
+test('how far a boot has come stands beside the step that is under way', () => {
+  const follower = service('follower', {
+    variables: [variable('/pxe/step', ['NONE', 'SCRIPT', 'KERNEL'], { progress: true })],
+    discoveries: [{ id: 'follower/steps', service: 'follower', name: 'steps', discovers: ['/pxe/step'], requires: {} }],
+  });
+  const lab = new Lab({ more: [follower], post: 5 * MINUTE });
+  lab.create();
+  assert.ok(lab.until(() => lab.explain(KR1).summary.includes('pxe/'), 10 * MINUTE));
+  assert.doesNotMatch(lab.explain(KR1).summary, /Last seen/);
+  lab.send({ type: 'observed', service: 'follower', items: [{ node: KR1, values: { '/pxe/step': 'KERNEL' } }] });
+  lab.run(3 * SECOND);
+  assert.match(lab.explain(KR1).summary, /^kr1 is on its way: pxe\/.* more\. Last seen: pxe\.step KERNEL, 3\.?\d* s ago\.$/);
+});
