@@ -19,6 +19,9 @@ export interface KnownValues {
   readonly '/busy': Json;
   readonly '/pxe/state': 'NONE' | 'WAIT' | 'INIT';
   readonly '/pxe/method': 'PXE' | 'iPXE';
+  readonly '/pxe/step': 'NONE' | 'DISCOVER' | 'OFFER' | 'REQUEST' | 'ACK' | 'LOADER' | 'SCRIPT' | 'KERNEL' | 'INITRAMFS';
+  readonly '/pxe/boot': 'UNKNOWN' | 'CURRENT' | 'OLD';
+  readonly '/booted/id': string;
   readonly '/images/state': string;
   readonly [path: `/labels/${string}`]: string;
   readonly [path: `/services/${string}/state`]: 'UNKNOWN' | 'INIT' | 'STOP' | 'RUN' | 'ERROR';
