@@ -79,13 +79,24 @@ function takeSession(w: World, node: Node, host: Node, value: Json | undefined):
     w.dropped.badValue++;
     return;
   }
-  if (known && (term < known.term || (term === known.term && known.host !== at))) {
+  // Over a session that lives here goes only one that lives.
+  const isPast = !live && node.live && at !== w.self;
+  if (known && (isPast || term < known.term || (term === known.term && known.host !== at))) {
     w.dropped.second++;
     return;
   }
   if (known && (known.host !== at || known.via !== host.id)) leave(w, node);
   if (typeof boot === 'string') w.book(node, 'boot', boot);
   attach(w, node, { host: at, term, live, via: host.id, ...(typeof key === 'string' ? { key } : {}) });
+}
+
+/** Two keys in one boot, seen by whichever of its parents: held here too, so that nobody repairs what may be running. */
+function takeRefused(w: World, node: Node, refused: Node['book']['refused']): void {
+  w.book(node, 'refused', refused);
+  if (refused?.why !== 'second' || node.book.hold) return;
+  w.book(node, 'hold', { by: 'core', why: refused.text, since: w.now });
+  w.note(node, 'held', true, 'core', refused.text);
+  w.dirty.add(node);
 }
 
 function takeWord(w: World, node: Node, host: Node, member: string, value: Json | undefined): void {
@@ -104,8 +115,7 @@ function takeWord(w: World, node: Node, host: Node, member: string, value: Json 
       if (value !== undefined && order?.id === value && !order.off) w.book(node, 'order', { ...order, off: true });
       return;
     case '@refused':
-      w.book(node, 'refused', refusedOf(value));
-      return;
+      return takeRefused(w, node, refusedOf(value));
     case '@revoked':
       // What one of its parents does not trust, none of them does.
       if (!Array.isArray(value)) return;

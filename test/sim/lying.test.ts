@@ -101,3 +101,21 @@ test('what the root itself sees of the power of its node is not overruled by ano
   }
   assert.deepEqual([s.root.seen('q', '/physState'), s.root.fact('q', '/physState')?.via], ['POWER_ON', undefined]);
 });
+
+test('over a session that lives goes no word of one that does not', () => {
+  const s = scene();
+  const before = s.root.book('n').at;
+  say(s, '@session', { host: 'm', term: 9, live: false, key: 'made-up' });
+  s.tree.run(MINUTE);
+  assert.deepEqual([s.root.book('n').at, s.root.seen('n', '/runState'), s.root.world.nodes.get('n')?.live], [before, 'SYNC', true]);
+});
+
+test('two keys for a node, seen by its other parent: the node is held here too, until a person lets one in', () => {
+  const s = scene();
+  say(s, '@refused', { since: 1, why: 'second', text: 'two keys were shown for it' });
+  assert.deepEqual([s.root.book('n').hold?.by, s.root.book('n').hold?.why], ['core', 'two keys were shown for it']);
+  s.root.operate({ kind: 'admit', nodes: ['n'] });
+  assert.equal(s.root.book('n').hold, undefined);
+  say(s, '@refused', { since: 1, why: 'window', text: 'its boot was not seen' });
+  assert.equal(s.root.book('n').hold, undefined);
+});

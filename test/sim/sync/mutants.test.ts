@@ -81,7 +81,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'authority: an older admission takes the node',
     file: 'host/core/reported.ts',
-    from: 'if (known && (term < known.term || (term === known.term && known.host !== at))) {',
+    from: 'if (known && (isPast || term < known.term || (term === known.term && known.host !== at))) {',
     to: 'if (known && term < 0) {',
   },
   {
