@@ -162,7 +162,11 @@ async function work(client: Client, notes: Notes, random: () => number): Promise
     await noted([[`${name} hold`, `rack work ${count}`]], () => client.ask('node/hold', { set: name, why: `rack work ${count}` }));
   } else if (dice < 0.94) await noted([[`${name} hold`, undefined]], () => client.ask('node/release', { set: name }));
   else if (dice < 0.96) await noted([['frozen', `freeze ${count}`]], () => freshFreeze(client, notes, `freeze ${count}`));
-  else await noted([['limit pace', PATIENCE + count]], () => setLimit(client, 'pace', PATIENCE + count));
+  else {
+    // Never long: a step that is in flight at the last kill is waited for.
+    const pace = PATIENCE + (count % PATIENCE);
+    await noted([['limit pace', pace]], () => setLimit(client, 'pace', pace));
+  }
 }
 
 /** Thawed after, or nothing would ever be switched. */
