@@ -71,6 +71,8 @@ export interface StateSchema extends SchemaLiteral {
   readonly 'x-terminal'?: readonly Scalar[];
   /** Tells people how far a step has come that is under way; explain shows the newest. */
   readonly 'x-progress'?: boolean;
+  /** What a person is told of a node where this is seen of it, by value: `{ OLD: 'runs another boot than it would be given now' }`. */
+  readonly 'x-says'?: Readonly<Record<string, string>>;
   readonly items?: StateSchema;
   readonly properties?: Readonly<Record<string, StateSchema>>;
   readonly additionalProperties?: boolean | StateSchema;

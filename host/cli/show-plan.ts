@@ -14,6 +14,7 @@ export function planText(report: PlanReport, fold: Fold, style: Style): string {
   const parts = groups.map((group) => groupText(group, fold, style));
   for (const { nodes, reasons } of report.unreachable)
     parts.push(`${style.bold(fold(nodes))}  ${style.bad('cannot get there')}\n${reasons.map((reason) => `    ${reason}\n`).join('')}`);
+  for (const { text, nodes } of report.remarks ?? []) parts.push(`${style.bold(fold(nodes))}  ${text}\n`);
   return [...parts, summary(report, style)].join('\n');
 }
 

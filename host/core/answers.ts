@@ -2,6 +2,7 @@
 import type { Json, Path, Scalar } from './declaration.ts';
 import type { PeerStatus, SyncStatus } from './peer-status.ts';
 import type { Change, Millis, NodeId, Revision } from './record.ts';
+import type { Remark } from './remarks.ts';
 
 /** Why something does not go on, each with the one command that ends it. */
 export type ReasonKind =
@@ -110,6 +111,8 @@ export interface PlanReport {
   readonly groups: readonly PlanGroup[];
   readonly unreachable: readonly { readonly nodes: readonly NodeId[]; readonly reasons: readonly string[] }[];
   readonly powerCycles: readonly [from: number, to: number];
+  /** What people should know of these nodes; missing: nothing. */
+  readonly remarks?: readonly Remark[];
 }
 
 export interface WaitingGroup {

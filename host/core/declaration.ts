@@ -67,6 +67,8 @@ export interface Variable {
   readonly terminal: readonly Scalar[];
   /** Tells people how far a step has come that is under way. */
   readonly progress?: true;
+  /** What a person is told of a node where this is seen of it, by value. */
+  readonly says?: Readonly<Record<string, string>>;
 }
 
 export interface ServiceDeclaration {

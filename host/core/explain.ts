@@ -6,6 +6,7 @@ import type { Blocked, Plan } from './planner/plan.ts';
 import { get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { Fact, Mark } from './record.ts';
+import { remarksOf } from './remarks.ts';
 import { hasSwitch } from './self.ts';
 import { shellWord } from './shell.ts';
 import { goalOf, PHYS } from './situation.ts';
@@ -197,7 +198,8 @@ function summarise(
   if (open.length > 0 && isUnheard(w, node))
     return `${name} waits for its own host, which was never heard: only that can say ${paths}.${note}`;
   if (open.length > 0) return `${name} waits to be observed: ${paths}.${note}`;
-  return `${name} is where it should be (power: ${String(power)}) for ${ago(w, node.walkSince)}.${note}`;
+  const noted = remarksOf(w, node).map((text) => ` It ${text}.`);
+  return `${name} is where it should be (power: ${String(power)}) for ${ago(w, node.walkSince)}.${note}${noted.join('')}`;
 }
 
 /** What says how far it has come, the newest of it. */

@@ -13,6 +13,7 @@ import { type Doc, get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { NodeId } from './record.ts';
 import { RefusalError } from './refusal.ts';
+import { remarks } from './remarks.ts';
 import { disruptiveSteps } from './request.ts';
 import { BUSY, goalOf, PHYS, planOf } from './situation.ts';
 import { isPowerOff } from './steps.ts';
@@ -101,7 +102,19 @@ function report(w: World, foreseen: readonly Foreseen[]): PlanReport {
     } else if (plan.kind === 'plan') atGoal += nodes.length;
   }
   groups.sort((a, b) => b.nodes.length - a.nodes.length);
-  return { revision: w.revision, changed: foreseen.length, atGoal, groups, unreachable, powerCycles: cycles };
+  const noted = remarks(
+    w,
+    foreseen.flatMap(({ node }) => node ?? []),
+  );
+  return {
+    revision: w.revision,
+    changed: foreseen.length,
+    atGoal,
+    groups,
+    unreachable,
+    powerCycles: cycles,
+    ...(noted.length > 0 && { remarks: noted }),
+  };
 }
 
 function groupOf(w: World, plan: Steps, nodes: readonly Foreseen[]): PlanGroup {

@@ -68,6 +68,8 @@ export interface Ask {
 export class Graph {
   /** By path: every path that mutations, requires, excludes, discovers and quiet name. */
   readonly variables: readonly GraphVariable[];
+  /** Those of which people are told something where a certain value is seen. */
+  readonly remarked: readonly GraphVariable[];
   /** By id, the derived asks (`service/ask:poller/path`) included. */
   readonly mutations: readonly Mutation[];
   readonly services: readonly ServiceDeclaration[];
@@ -100,6 +102,7 @@ export class Graph {
       return new GraphVariable(index, path, declared.get(path), mutable.has(path), isOwned);
     });
     for (const variable of this.variables) this.#byPath.set(variable.path, variable);
+    this.remarked = this.variables.filter((variable) => variable.declared?.says !== undefined);
     this.#nameValues();
     const conditional = new Set(services.flatMap(conditionPaths));
     this.#statics = this.variables.filter((variable) => !variable.isMutable && conditional.has(variable.path));

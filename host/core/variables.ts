@@ -59,11 +59,25 @@ function leaf(path: Path, schema: Doc, problem: Problem): Variable {
     neverWanted: listed(path, schema, 'x-never-wanted', values, problem),
     terminal: listed(path, schema, 'x-terminal', values, problem),
     ...(schema['x-progress'] === true && { progress: true as const }),
+    ...says(path, schema, values, problem),
   };
   const unknown = isScalar(schema['default']) ? schema['default'] : values?.[0];
   if (!values || unknown === undefined) return rest;
   if (!values.includes(unknown)) problem(path, `its default ${JSON.stringify(unknown)} is not in its enum`);
   return { ...rest, values: [unknown, ...values.filter((value) => value !== unknown)], unknown };
+}
+
+/** `x-says`: a sentence for each of some values. */
+function says(path: Path, schema: Doc, values: readonly Scalar[] | undefined, problem: Problem): Pick<Variable, 'says'> {
+  const given = schema['x-says'];
+  if (given === undefined) return {};
+  const entries = isObject(given) ? Object.entries(given) : [];
+  const strange = entries.find(([value]) => !values?.some((known) => String(known) === value));
+  if (entries.length === 0 || entries.some(([, text]) => typeof text !== 'string'))
+    problem(path, 'x-says is no table of sentences by value');
+  else if (strange) problem(path, `x-says names ${JSON.stringify(strange[0])}, which is not in its enum`);
+  else return { says: Object.fromEntries(entries) as Record<string, string> };
+  return {};
 }
 
 function listed(path: Path, schema: Doc, key: 'x-never-wanted' | 'x-terminal', values: readonly Scalar[] | undefined, problem: Problem) {

@@ -5,7 +5,7 @@ import type { Json } from '../core/declaration.ts';
 import type { Doc } from '../core/pointer.ts';
 
 /** Annotations beside JSON Schema's own words; `x-never-wanted` is a rule. */
-const ANNOTATIONS = ['x-means', 'x-terminal', 'x-progress', 'x-secret', 'x-optional', 'x-type', 'x-name', 'x-original'];
+const ANNOTATIONS = ['x-means', 'x-terminal', 'x-progress', 'x-says', 'x-secret', 'x-optional', 'x-type', 'x-name', 'x-original'];
 
 /**
  * Compiles when it is first needed, twice: a small, quick function for what is good, which is nearly everything, and one that finds

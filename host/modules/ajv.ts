@@ -5,7 +5,7 @@ import ajvFormats from 'ajv-formats';
 /** Knows the annotations of the protocol's schemas, and formats. */
 export function createAjv(): Ajv2020 {
   const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, validateFormats: true });
-  ajv.addVocabulary(['x-secret', 'x-optional', 'x-means', 'x-never-wanted', 'x-terminal', 'x-progress', 'x-type', 'x-name']);
+  ajv.addVocabulary(['x-secret', 'x-optional', 'x-means', 'x-never-wanted', 'x-terminal', 'x-progress', 'x-says', 'x-type', 'x-name']);
   ajvFormats.default(ajv);
   return ajv;
 }

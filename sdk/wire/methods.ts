@@ -47,7 +47,7 @@ export type Conditions = Readonly<Record<string, Scalar>>;
 /** A JSON object. */
 export type Members = Readonly<Record<string, Json>>;
 
-/** A JSON Schema (2020-12). Annotations: x-means, x-never-wanted, x-terminal, x-progress (state), x-type (outside name of an extension), x-secret, x-optional (config). */
+/** A JSON Schema (2020-12). Annotations: x-means, x-never-wanted, x-terminal, x-progress, x-says (state), x-type (outside name of an extension), x-secret, x-optional (config). */
 export type Schema = Readonly<Record<string, Json>>;
 
 /** A node as a module is shown it: only the paths that it declared. */
@@ -329,6 +329,11 @@ export interface PlanReport {
     readonly reasons: readonly string[];
   }[];
   readonly powerCycles: Range;
+  /** What people should know of these nodes. */
+  readonly remarks?: readonly {
+    readonly text: string;
+    readonly nodes: readonly NodeId[];
+  }[];
 }
 
 /** Nodes that wait for one and the same thing, and the command that ends it. */

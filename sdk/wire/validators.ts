@@ -2524,6 +2524,34 @@ const check192: Check = (v) => {
   return undefined;
 };
 
+const check195: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["text"] === undefined) return no("lacks text");
+  if (v["nodes"] === undefined) return no("lacks nodes");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "text":
+        m = check3(v[k]);
+        break;
+      case "nodes":
+        m = check183(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check194: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check195(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
 const PlanReport: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -2553,19 +2581,22 @@ const PlanReport: Check = (v) => {
       case "powerCycles":
         m = Range(v[k]);
         break;
+      case "remarks":
+        m = check194(v[k]);
+        break;
     }
     if (m !== undefined) return under(k, m);
   }
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check197: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check196: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2581,7 +2612,7 @@ const check194: Check = (v) => {
         m = check146(v[k]);
         break;
       case "order":
-        m = check195(v[k]);
+        m = check197(v[k]);
         break;
       case "force":
         m = check132(v[k]);
@@ -2597,7 +2628,7 @@ const check194: Check = (v) => {
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check198: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
@@ -2615,14 +2646,14 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check200: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check197: Check = (v) => {
+const check199: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2632,7 +2663,7 @@ const check197: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check198(v[k]);
+        m = check200(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2651,14 +2682,14 @@ const check197: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check202: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2669,7 +2700,7 @@ const check199: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check200(v[k]);
+        m = check202(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2685,7 +2716,7 @@ const check199: Check = (v) => {
   return undefined;
 };
 
-const check201: Check = (v) => {
+const check203: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2708,7 +2739,7 @@ const check201: Check = (v) => {
   return undefined;
 };
 
-const check202: Check = (v) => {
+const check204: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2735,7 +2766,7 @@ const check202: Check = (v) => {
   return undefined;
 };
 
-const check203: Check = (v) => {
+const check205: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2758,13 +2789,13 @@ const check203: Check = (v) => {
   return undefined;
 };
 
-const check205: Check = (v) => {
+const check207: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check204: Check = (v) => {
+const check206: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2775,7 +2806,7 @@ const check204: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check205(v[k]);
+        m = check207(v[k]);
         break;
       case "force":
         m = check132(v[k]);
@@ -2794,7 +2825,7 @@ const check204: Check = (v) => {
   return undefined;
 };
 
-const check206: Check = (v) => {
+const check208: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2854,7 +2885,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check210: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2863,14 +2894,14 @@ const check208: Check = (v) => {
   return undefined;
 };
 
-const check207: Check = (v) => {
+const check209: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check208(v[k]);
+        m = check210(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2878,7 +2909,7 @@ const check207: Check = (v) => {
   return undefined;
 };
 
-const check211: Check = (v) => {
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2897,7 +2928,7 @@ const check211: Check = (v) => {
   return undefined;
 };
 
-const check212: Check = (v) => {
+const check214: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2907,7 +2938,7 @@ const check212: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check200(v[k]);
+        m = check202(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2920,7 +2951,7 @@ const check212: Check = (v) => {
   return undefined;
 };
 
-const check213: Check = (v) => {
+const check215: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2931,7 +2962,7 @@ const check213: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check200(v[k]);
+        m = check202(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2970,7 +3001,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check217: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -2979,14 +3010,14 @@ const check215: Check = (v) => {
   return undefined;
 };
 
-const check214: Check = (v) => {
+const check216: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check215(v[k]);
+        m = check217(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2994,7 +3025,7 @@ const check214: Check = (v) => {
   return undefined;
 };
 
-const check218: Check = (v) => {
+const check220: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -3018,7 +3049,7 @@ const check218: Check = (v) => {
   return undefined;
 };
 
-const check219: Check = (v) => {
+const check221: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3034,13 +3065,13 @@ const check219: Check = (v) => {
   return undefined;
 };
 
-const check223: Check = (v) => {
+const check225: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check224: Check = (v) => {
+const check226: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3062,7 +3093,7 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check223(v[k]);
+        m = check225(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
@@ -3071,7 +3102,7 @@ const SyncStatus: Check = (v) => {
         m = check106(v[k]);
         break;
       case "dropped":
-        m = check224(v[k]);
+        m = check226(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3079,7 +3110,7 @@ const SyncStatus: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check227: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PeerStatus(v[i]);
@@ -3088,7 +3119,7 @@ const check225: Check = (v) => {
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check222: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["peers"] === undefined) return no("lacks peers");
   for (const k in v) {
@@ -3098,7 +3129,7 @@ const check220: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "peers":
-        m = check225(v[k]);
+        m = check227(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3106,14 +3137,14 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check228: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check200(v[k]);
+        m = check202(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3126,7 +3157,7 @@ const check226: Check = (v) => {
   return undefined;
 };
 
-const check229: Check = (v) => {
+const check231: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3149,7 +3180,7 @@ const check229: Check = (v) => {
   return undefined;
 };
 
-const check231: Check = (v) => {
+const check233: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3176,10 +3207,10 @@ const check231: Check = (v) => {
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check232: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check231(v[i]);
+    const m = check233(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3229,7 +3260,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check232: Check = (v) => {
+const check234: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3255,7 +3286,7 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check229(v[k]);
+        m = check231(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -3264,22 +3295,22 @@ const EngineStatus: Check = (v) => {
         m = check72(v[k]);
         break;
       case "walks":
-        m = check224(v[k]);
+        m = check226(v[k]);
         break;
       case "waiting":
-        m = check208(v[k]);
+        m = check210(v[k]);
         break;
       case "brakes":
-        m = check230(v[k]);
+        m = check232(v[k]);
         break;
       case "inFlight":
         m = check72(v[k]);
         break;
       case "dropped":
-        m = check224(v[k]);
+        m = check226(v[k]);
         break;
       case "services":
-        m = check232(v[k]);
+        m = check234(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3287,7 +3318,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check241: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3306,7 +3337,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check239(v[k]);
+        m = check241(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3331,7 +3362,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check238: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3340,14 +3371,14 @@ const check236: Check = (v) => {
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check237: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check236(v[k]);
+        m = check238(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3355,7 +3386,7 @@ const check235: Check = (v) => {
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check243: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3365,7 +3396,7 @@ const check241: Check = (v) => {
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check244: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3375,16 +3406,16 @@ const check242: Check = (v) => {
   return undefined;
 };
 
-const check240: Check = (v) => {
+const check242: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check241(v[k]);
+        m = check243(v[k]);
         break;
       case "remove":
-        m = check242(v[k]);
+        m = check244(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3397,7 +3428,7 @@ const check240: Check = (v) => {
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check245: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3416,7 +3447,7 @@ const check243: Check = (v) => {
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check246: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3439,21 +3470,21 @@ const check244: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check248: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check247: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check246(v[k]);
+        m = check248(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3466,7 +3497,7 @@ const check245: Check = (v) => {
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check249: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3485,13 +3516,13 @@ const check247: Check = (v) => {
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check254: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check251: Check = (v) => {
+const check253: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3506,7 +3537,7 @@ const check251: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check252(v[k]);
+        m = check254(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3514,22 +3545,22 @@ const check251: Check = (v) => {
   return undefined;
 };
 
-const check250: Check = (v) => {
+const check252: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check251(v[i]);
+    const m = check253(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check255: Check = (v) => {
+const check257: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check256: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3552,7 +3583,7 @@ const check254: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check255(v[k]);
+        m = check257(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3560,10 +3591,10 @@ const check254: Check = (v) => {
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check255: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check254(v[i]);
+    const m = check256(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3578,10 +3609,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check250(v[k]);
+        m = check252(v[k]);
         break;
       case "edges":
-        m = check253(v[k]);
+        m = check255(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3592,7 +3623,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check256: Check = (v) => {
+const check258: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3611,14 +3642,14 @@ const check256: Check = (v) => {
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check259: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check232(v[k]);
+        m = check234(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3626,7 +3657,7 @@ const check257: Check = (v) => {
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check260: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3646,7 +3677,7 @@ const check258: Check = (v) => {
   return undefined;
 };
 
-const check259: Check = (v) => {
+const check261: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["call"] === undefined) return no("lacks call");
@@ -3673,7 +3704,7 @@ const check259: Check = (v) => {
   return undefined;
 };
 
-const check260: Check = (v) => {
+const check262: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
@@ -3688,14 +3719,14 @@ const check260: Check = (v) => {
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check264: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check263: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3706,7 +3737,7 @@ const check261: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check262(v[k]);
+        m = check264(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3722,28 +3753,28 @@ const check261: Check = (v) => {
   return undefined;
 };
 
-const check264: Check = (v) => {
+const check266: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check265: Check = (v) => {
+const check267: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check266: Check = (v) => {
+const check268: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check267: Check = (v) => {
+const check269: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3754,7 +3785,7 @@ const check267: Check = (v) => {
   return undefined;
 };
 
-const check268: Check = (v) => {
+const check270: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3763,46 +3794,46 @@ const check268: Check = (v) => {
   return undefined;
 };
 
-const check269: Check = (v) => {
+const check271: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check270: Check = (v) => {
+const check272: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check263: Check = (v) => {
+const check265: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check264(v[k]);
+        m = check266(v[k]);
         break;
       case "version":
-        m = check265(v[k]);
+        m = check267(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check266(v[k]);
+        m = check268(v[k]);
         break;
       case "command":
-        m = check267(v[k]);
+        m = check269(v[k]);
         break;
       case "permissions":
-        m = check268(v[k]);
+        m = check270(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check269(v) === undefined,check270(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check271(v) === undefined,check272(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -3834,37 +3865,37 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "node/set": { params: check150, result: Done },
   "node/delete": { params: check151, result: Done },
   "node/explain": { params: check177, result: check152 },
-  "node/plan": { params: check194, result: PlanReport },
-  "node/history": { params: check197, result: check196 },
-  "node/hold": { params: check199, result: Done },
-  "node/release": { params: check201, result: Done },
-  "node/busy": { params: check202, result: Done },
-  "node/retry": { params: check203, result: Done },
-  "node/power": { params: check204, result: Done },
-  "node/reboot": { params: check206, result: Done },
+  "node/plan": { params: check196, result: PlanReport },
+  "node/history": { params: check199, result: check198 },
+  "node/hold": { params: check201, result: Done },
+  "node/release": { params: check203, result: Done },
+  "node/busy": { params: check204, result: Done },
+  "node/retry": { params: check205, result: Done },
+  "node/power": { params: check206, result: Done },
+  "node/reboot": { params: check208, result: Done },
   "node/cancel": { params: check177, result: Done },
-  "node/waiting": { params: check211, result: check207 },
-  "node/admit": { params: check212, result: Done },
-  "node/revoke": { params: check213, result: Done },
-  "token/create": { params: check218, result: check214 },
-  "token/list": { params: check219, result: check214 },
-  "token/revoke": { params: check212, result: Done },
-  "peer/list": { params: check219, result: check220 },
-  "engine/freeze": { params: check226, result: Done },
-  "engine/thaw": { params: check219, result: Done },
-  "engine/status": { params: check219, result: EngineStatus },
-  "engine/limits": { params: check240, result: check235 },
-  "engine/stop": { params: check243, result: check54 },
-  "engine/backup": { params: check245, result: check244 },
-  "engine/restore": { params: check245, result: check247 },
-  "graph/get": { params: check256, result: GraphView },
-  "service/list": { params: check219, result: check257 },
-  "service/start": { params: check258, result: check54 },
-  "service/stop": { params: check258, result: check54 },
-  "service/restart": { params: check258, result: check54 },
-  "service/call": { params: check259, result: check83 },
-  "service/logs": { params: check261, result: check260 },
+  "node/waiting": { params: check213, result: check209 },
+  "node/admit": { params: check214, result: Done },
+  "node/revoke": { params: check215, result: Done },
+  "token/create": { params: check220, result: check216 },
+  "token/list": { params: check221, result: check216 },
+  "token/revoke": { params: check214, result: Done },
+  "peer/list": { params: check221, result: check222 },
+  "engine/freeze": { params: check228, result: Done },
+  "engine/thaw": { params: check221, result: Done },
+  "engine/status": { params: check221, result: EngineStatus },
+  "engine/limits": { params: check242, result: check237 },
+  "engine/stop": { params: check245, result: check54 },
+  "engine/backup": { params: check247, result: check246 },
+  "engine/restore": { params: check247, result: check249 },
+  "graph/get": { params: check258, result: GraphView },
+  "service/list": { params: check221, result: check259 },
+  "service/start": { params: check260, result: check54 },
+  "service/stop": { params: check260, result: check54 },
+  "service/restart": { params: check260, result: check54 },
+  "service/call": { params: check261, result: check83 },
+  "service/logs": { params: check263, result: check262 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check263;
+export const checkManifest: Check = check265;

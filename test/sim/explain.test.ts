@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Questions } from '../../host/core/ask.ts';
 import { mutation, service, variable } from '../core/layercake.ts';
 import { HOUR, Lab, type LabOptions, MINUTE, nodeId, SECOND } from './lab.ts';
 import type { Machine } from './machine.ts';
@@ -300,4 +301,26 @@ test('how far a boot has come stands beside the step that is under way', () => {
   lab.send({ type: 'observed', service: 'follower', items: [{ node: KR1, values: { '/pxe/step': 'KERNEL' } }] });
   lab.run(3 * SECOND);
   assert.match(lab.explain(KR1).summary, /^kr1 is on its way: pxe\/.* more\. Last seen: pxe\.step KERNEL, 3\.?\d* s ago\.$/);
+});
+
+test('what is seen of a node may be told by plan and explain, though nothing is done about it', () => {
+  const says = { OLD: 'runs another boot than it would be given now; kraken node reboot brings it there' };
+  const watcher = service('watcher', {
+    variables: [variable('/pxe/boot', ['UNKNOWN', 'CURRENT', 'OLD'], { says })],
+    discoveries: [{ id: 'watcher/boots', service: 'watcher', name: 'boots', discovers: ['/pxe/boot'], requires: {} }],
+  });
+  const lab = new Lab({ nodes: 3, more: [watcher] });
+  lab.create();
+  up(lab);
+  const see = (index: number, value: string): void =>
+    lab.send({ type: 'observed', service: 'watcher', items: [{ node: nodeId(index), values: { '/pxe/boot': value } }] });
+  const plan = () => new Questions(lab.engine.world).plan({ set: { nodes: [0, 1, 2].map(nodeId), values: {} } }, lab.now);
+  see(0, 'CURRENT');
+  assert.equal(plan().remarks, undefined);
+  see(1, 'OLD');
+  see(2, 'OLD');
+  lab.run(SECOND);
+  assert.deepEqual(plan().remarks, [{ text: says.OLD, nodes: [nodeId(1), nodeId(2)] }]);
+  assert.match(lab.explain(nodeId(1)).summary, /^kr2 is where it should be .* It runs another boot than .* brings it there\.$/);
+  assert.doesNotMatch(lab.explain(KR1).summary, /another boot/);
 });
