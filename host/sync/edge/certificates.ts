@@ -43,8 +43,16 @@ export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
 
 export type HostOfCluster = { readonly id: NodeId; readonly key: KeyObject } | { readonly why: string };
 
-/** Whose certificate this is, if the pinned CA itself signed it. */
+/** Whose certificate this is, if the pinned CA itself signed it. Never throws: a stranger made what is looked at. */
 export function verifyHost(certificate: X509Certificate, ca: X509Certificate | undefined, caPin: string): HostOfCluster {
+  try {
+    return verified(certificate, ca, caPin);
+  } catch (error) {
+    return { why: `its certificates cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}` };
+  }
+}
+
+function verified(certificate: X509Certificate, ca: X509Certificate | undefined, caPin: string): HostOfCluster {
   if (!ca) return { why: 'it shows no CA' };
   if (pinOf(ca.publicKey) !== caPin) return { why: `its CA is ${pinOf(ca.publicKey)}, and the pinned one ${caPin}` };
   if (!certificate.verify(ca.publicKey)) return { why: 'its certificate is not signed by the pinned CA' };

@@ -26,7 +26,8 @@ export class Doorkeeper {
   turnedAway = 0;
   readonly #limits: DoorLimits;
   readonly #talk: Talk;
-  #waiting: { readonly socket: Socket; readonly who: string }[] = [];
+  /** The first to come first; who hangs up is none of them any more. */
+  readonly #waiting = new Map<Socket, string>();
   readonly #talking = new Set<Socket>();
   readonly #perAddress = new Map<string, number>();
   readonly #failures = new Map<string, { readonly since: number; count: number }>();
@@ -39,7 +40,7 @@ export class Doorkeeper {
   take(socket: Socket): void {
     const who = addressClass(socket);
     const present = this.#perAddress.get(who) ?? 0;
-    const full = this.#talking.size >= this.#limits.atOnce && this.#waiting.length >= this.#limits.waiting;
+    const full = this.#talking.size >= this.#limits.atOnce && this.#waiting.size >= this.#limits.waiting;
     if (full || present >= this.#limits.perAddress || this.#hasFailed(who)) {
       this.turnedAway++;
       socket.destroy();
@@ -47,7 +48,12 @@ export class Doorkeeper {
     }
     this.#perAddress.set(who, present + 1);
     if (this.#talking.size < this.#limits.atOnce) this.#begin(socket, who);
-    else this.#waiting.push({ socket, who });
+    else this.#wait(socket, who);
+  }
+
+  #wait(socket: Socket, who: string): void {
+    this.#waiting.set(socket, who);
+    socket.once('close', () => this.#waiting.delete(socket) && this.#leave(who));
   }
 
   #begin(socket: Socket, who: string): void {
@@ -56,9 +62,17 @@ export class Doorkeeper {
       if (!this.#talking.delete(socket)) return;
       this.#leave(who);
       if (failed) this.#failed(who);
-      const next = this.#waiting.shift();
-      if (next) this.#begin(next.socket, next.who);
+      this.#next();
     });
+  }
+
+  /** A socket that is gone would never say that its conversation is over, and its place would be taken for ever. */
+  #next(): void {
+    for (const [socket, who] of this.#waiting) {
+      this.#waiting.delete(socket);
+      if (!socket.destroyed) return this.#begin(socket, who);
+      this.#leave(who);
+    }
   }
 
   #leave(who: string): void {
@@ -89,7 +103,7 @@ export class Doorkeeper {
   }
 
   close(): void {
-    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+    for (const socket of [...this.#waiting.keys()]) socket.destroy();
     for (const socket of this.#talking) socket.destroy();
   }
 }

@@ -27,6 +27,8 @@ export interface StreamLimits {
   readonly dialMs: number;
   /** Bytes that may wait to be written. */
   readonly queue: number;
+  /** How long what was written before may still take when it is hung up. */
+  readonly hangUpMs: number;
 }
 
 const DEFAULT_LIMITS: StreamLimits = {
@@ -34,6 +36,7 @@ const DEFAULT_LIMITS: StreamLimits = {
   unprovedFrame: 16_384 + 64,
   dialMs: 3_000,
   queue: 4 * 1024 * 1024,
+  hangUpMs: 5_000,
 };
 
 export interface StreamEvents {
@@ -112,12 +115,15 @@ export class Streams {
     stream.socket.write(writeFrame(bytes));
   }
 
-  /** What was written before is still sent. */
+  /** What was written before is still sent, to whom reads it within a moment. */
   hangUp(id: StreamId): void {
     const stream = this.#streams.get(id);
     if (!stream) return;
     this.#forget(stream);
-    stream.socket.destroySoon();
+    const { socket } = stream;
+    const timer = setTimeout(() => socket.destroy(), this.#limits.hangUpMs).unref();
+    socket.once('close', () => clearTimeout(timer));
+    socket.destroySoon();
   }
 
   close(): void {
@@ -145,6 +151,8 @@ export class Streams {
 
   /** Of a connection that is not proved one small frame is passed on; the rest waits, in the kernel where it can. */
   #read(stream: Stream, chunk?: Buffer): void {
+    // Of whom was hung up on nothing is kept.
+    if (this.#streams.get(stream.id) !== stream) return;
     if (chunk) stream.reader.push(chunk);
     while (this.#streams.get(stream.id) === stream) {
       if (!stream.proved && stream.early > 0) return void stream.socket.pause();
