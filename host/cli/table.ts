@@ -1,5 +1,6 @@
 /** Every command: its words, what it takes, and the file that does it, which is loaded when it is asked for. */
 import { type Command, command, FOR, FORCE, WHY, YES } from './command.ts';
+import { BOOT } from './table-boot.ts';
 import { HOSTS } from './table-hosts.ts';
 import { NODES } from './table-nodes.ts';
 
@@ -139,6 +140,7 @@ export const SECTIONS: readonly (readonly [title: string, commands: readonly Com
   ['Nodes', NODES],
   ['Orders', ORDERS],
   ['Hosts on nodes', HOSTS],
+  ['Booting', BOOT],
   ['Engine and services', ENGINE],
 ];
 

@@ -57,7 +57,8 @@ function play(lines: readonly Line[], from: { state?: string; run?: string } = {
   return told;
 }
 
-const exchange = (kind: ClientKind, xid = 1): Line[] => (['DISCOVER', 'OFFER', 'REQUEST', 'ACK'] as const).map((step) => `${kind} ${step} ${xid}`);
+const exchange = (kind: ClientKind, xid = 1): Line[] =>
+  (['DISCOVER', 'OFFER', 'REQUEST', 'ACK'] as const).map((step) => `${kind} ${step} ${xid}`);
 const files: Line[] = ['fetch SCRIPT', 'fetch KERNEL', 'fetch INITRAMFS'];
 const BEGUN = ['DISCOVER WAIT!', 'OFFER', 'REQUEST', 'ACK INIT!'];
 const CHAINED = ['DISCOVER', 'OFFER', 'REQUEST', 'ACK'];
@@ -117,7 +118,17 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'the same with a client that is done before the old session has ended: said again': {
     from: { state: 'INIT', run: 'SYNC' },
-    lines: ['deaf', ...exchange('bios'), 'wait 1', 'host INIT ERROR', 'listens', 'wait 5', 'fetch LOADER', ...exchange('ipxe-bios', 2), ...files],
+    lines: [
+      'deaf',
+      ...exchange('bios'),
+      'wait 1',
+      'host INIT ERROR',
+      'listens',
+      'wait 5',
+      'fetch LOADER',
+      ...exchange('ipxe-bios', 2),
+      ...files,
+    ],
     told: [...BEGUN, 'INIT!', 'LOADER', ...CHAINED, ...FILES],
   },
   'the same where the old session lives on: it is not said for ever': {
@@ -132,7 +143,17 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'a renewal is no boot': {
     from: { state: 'INIT', run: 'SYNC' },
-    lines: [...exchange('ipxe-bios'), ...files, 'host INIT SYNC', 'wait 10', 'ipxe-bios REQUEST 2', 'ipxe-bios ACK 2', 'wait 600', 'bios REQUEST 3', 'bios ACK 3'],
+    lines: [
+      ...exchange('ipxe-bios'),
+      ...files,
+      'host INIT SYNC',
+      'wait 10',
+      'ipxe-bios REQUEST 2',
+      'ipxe-bios ACK 2',
+      'wait 600',
+      'bios REQUEST 3',
+      'bios ACK 3',
+    ],
     told: [...BEGUN, ...FILES],
   },
   'files fetched by a system that runs say nothing': { from: { state: 'INIT', run: 'SYNC' }, lines: files, told: [] },

@@ -19,6 +19,7 @@ import {
   WAITING,
   WHOLE,
 } from './answers.ts';
+import { noStrangers, shown, strangers, unready } from './boots.ts';
 import { NOW, refused, type Script } from './fake.ts';
 
 export type Case = readonly [line: string, script?: Omit<Script, 'args'>];
@@ -300,6 +301,23 @@ export const CASES: readonly Case[] = [
     },
   ],
   ['service logs ipmi --lines 1e9'],
+  ['pxe show kr1', shown],
+  ['pxe show kr1 --service boot', unready],
+  ['pxe show kr1 -o json', unready],
+  ['pxe show', shown],
+  ['node adopt', strangers],
+  ['node adopt', noStrangers],
+  ['node adopt -o name', strangers],
+  ['node adopt --name kr7', strangers],
+  ['node adopt 52:54:00:00:00:07', strangers],
+  ['node adopt 52-54-00-00-00-07 --name kr7 --ip 10.0.0.7', strangers],
+  [
+    'node adopt 52:54:00:00:00:09 --name kr9 --ip 10.0.0.9/16 --iface lan --platform redfish redfish.address=bmc9 physState=POWER_ON',
+    strangers,
+  ],
+  ['node adopt kr7 --name kr7 --ip 10.0.0.7', strangers],
+  ['node adopt 52:54:00:00:00:07 --name kr7 --ip 10.0.0.256/24', strangers],
+  ['node adopt 52:54:00:00:00:07 --name kr7 --ip 10.0.0.7/31', strangers],
   ['backup DIR/b.kraken', { answers: { 'engine/backup': { nodes: 4, bytes: 123_456, revision: 12 } } }],
   ['restore DIR/b.kraken', { answers: { 'engine/restore': { nodes: 4, revision: 12 } } }],
   ['restore DIR/b.kraken', { answers: { 'engine/restore': { nodes: 4, revision: 12 } }, typed: 'y' }],
