@@ -7,8 +7,9 @@ import { MalformedError } from './codec.ts';
 import { digestWith, hashEntry } from './digest.ts';
 import type { Update } from './messages.ts';
 
-/** Largest snapshot, in items: what comes after is not kept, so that a defect at the other end does not cost all memory. */
-const SNAPSHOT_MOST = 4_000_000;
+/** Largest snapshot and mirror, in items and in bytes: neither a defect nor malice at the other end costs all memory. */
+const ITEMS_MOST = 4_000_000;
+const BYTES_MOST = 512 * 1024 * 1024;
 
 /** What became of an update: to be taken now, kept until the snapshot is whole, had before, being taken, or out of turn. */
 export type Verdict = { readonly kind: 'take'; readonly update: Update } | { readonly kind: 'kept' | 'had' | 'busy' | 'gap' };
@@ -23,10 +24,16 @@ export class Incoming {
   /** Hashes by node and member. */
   readonly #mirror = new Map<string, number>();
   #kept: Item[] | undefined;
+  #keptBytes = 0;
   /** The snapshot that is being told began, and all of it came since. */
   #within = false;
   #given: { readonly ticket: number; readonly update: Update } | undefined;
   #tickets = 0;
+  readonly #most: number;
+
+  constructor(most = ITEMS_MOST) {
+    this.#most = most;
+  }
 
   /** Everything from the other end begins anew. What is being taken is taken, and not acknowledged. */
   restart(): void {
@@ -54,17 +61,22 @@ export class Incoming {
     return run < this.run || (run === this.run && number <= this.have);
   }
 
-  /** Its number is what `taken` and `refused` are called with. Throws `MalformedError` for a snapshot without end. */
-  receive(update: Update): Verdict {
+  /**
+   * `size`: in bytes. Its number is what `taken` and `refused` are called with. Throws `MalformedError` for a map without end, of which
+   * nothing is kept.
+   */
+  receive(update: Update, size = 0): Verdict {
     if (this.had(update.run, update.number)) return { kind: 'had' };
     if (this.#given) return { kind: 'busy' };
     if (update.run > this.run) this.restart();
     const isNext = this.have > 0 && update.number === this.have + 1 && !this.broken && update.snapshot === this.#within;
     if (!update.begins && !isNext) return { kind: 'gap' };
     this.run = update.run;
-    if (update.begins) this.#kept = undefined;
-    if ((this.#kept?.length ?? 0) + update.items.length > SNAPSHOT_MOST)
-      throw new MalformedError(`a snapshot of over ${SNAPSHOT_MOST} items`);
+    if (update.begins) this.#release();
+    this.#keptBytes += size;
+    const before = update.snapshot ? (this.#kept?.length ?? 0) : this.#mirror.size;
+    const more = update.items.filter(({ value }) => value !== undefined).length;
+    if (before + more > this.#most || this.#keptBytes > BYTES_MOST) this.#refuse();
     if (!update.more) return { kind: 'take', update: this.#give(update) };
     this.#within = true;
     this.broken = false;
@@ -96,11 +108,23 @@ export class Incoming {
     return true;
   }
 
+  #refuse(): never {
+    this.#release();
+    this.#within = false;
+    this.broken = true;
+    throw new MalformedError(`a map of over ${this.#most} items or ${BYTES_MOST} bytes`);
+  }
+
+  #release(): void {
+    this.#kept = undefined;
+    this.#keptBytes = 0;
+  }
+
   #give(update: Update): Update {
     this.#tickets++;
     const whole = { ...update, items: this.#kept ? [...this.#kept, ...update.items] : update.items };
     this.#within = false;
-    this.#kept = undefined;
+    this.#release();
     this.#given = { ticket: this.#tickets, update: whole };
     return { ...whole, number: this.#tickets };
   }
@@ -117,6 +141,6 @@ export class Incoming {
     this.#mirror.clear();
     this.digest = 0;
     this.#within = false;
-    this.#kept = undefined;
+    this.#release();
   }
 }

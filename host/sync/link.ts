@@ -97,7 +97,7 @@ export class Link implements Outbox {
    */
   receive(bytes: Uint8Array, path: Way, now: Millis): readonly Update[] {
     try {
-      const updates = this.#dispatch(decode(bytes), path, now);
+      const updates = this.#dispatch(decode(bytes), bytes.length, path, now);
       this.heardAt = now;
       return updates;
     } catch (error) {
@@ -188,13 +188,13 @@ export class Link implements Outbox {
     return this.#agrees && this.#telling.isDone && this.#listening.isDone;
   }
 
-  #dispatch(message: Message, path: Way, now: Millis): readonly Update[] {
+  #dispatch(message: Message, size: number, path: Way, now: Millis): readonly Update[] {
     switch (message.kind) {
       case 'hello':
         this.#hearHello(message, path, now);
         return [];
       case 'update':
-        return this.#listening.hear(message, path, now);
+        return this.#listening.hear(message, size, path, now);
       case 'part':
         return this.#listening.hearPart(message, path, now);
       case 'ack':

@@ -56,8 +56,8 @@ export class Listening {
     this.#assemblies.stream?.clear();
   }
 
-  hear(update: Update, way: Way, now: Millis): readonly Update[] {
-    const verdict = this.#in.receive(update);
+  hear(update: Update, size: number, way: Way, now: Millis): readonly Update[] {
+    const verdict = this.#in.receive(update, size);
     switch (verdict.kind) {
       case 'take':
         this.#from = way;
@@ -97,7 +97,7 @@ export class Listening {
     const update = decode(whole);
     if (update.kind !== 'update' || update.run !== part.run || update.number !== part.number)
       throw new MalformedError('the parts make no update, or another');
-    return this.hear(update, way, now);
+    return this.hear(update, whole.length, way, now);
   }
 
   #assemblyFor(way: Way): Assembly {

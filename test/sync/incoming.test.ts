@@ -133,3 +133,29 @@ test('a digest is the same in any order, and whatever it went through', () => {
   assert.equal(digestWith(2 ** 48 - 1, 0, 2), 1);
   assert.equal(digestWith(1, 2, 0), 2 ** 48 - 1);
 });
+
+test('a snapshot or map without end is not kept, and the next that is right is taken', () => {
+  const MEGABYTE = 1024 * 1024;
+  const incoming = new Incoming();
+  assert.equal(incoming.receive(updateOf('1B a=1'), 16 * MEGABYTE).kind, 'kept');
+  assert.throws(() => {
+    for (let number = 2; number < 100; number++) incoming.receive(updateOf(`${number}M a${number}=1`), 16 * MEGABYTE);
+  }, /bytes/);
+  assert.ok(incoming.broken);
+  assert.equal(incoming.receive(updateOf('200M b=1'), MEGABYTE).kind, 'gap');
+  const whole = incoming.receive(updateOf('201S b=1', digestOf({ b: 1 })), MEGABYTE);
+  assert.deepEqual(whole.kind === 'take' && [whole.update.items.length, incoming.taken(whole.update.number)], [1, true]);
+});
+
+test('what is told bit by bit makes no map without end either', () => {
+  const incoming = new Incoming(4);
+  for (const text of ['1S a=1 b=1', '2 c=1 d=1', '3 d c', '4 e=1 f=1']) {
+    const verdict = incoming.receive(updateOf(text));
+    assert.equal(verdict.kind, 'take', text);
+    if (verdict.kind === 'take') incoming.taken(verdict.update.number);
+    // What its digest is, is another test's concern.
+    incoming.broken = false;
+  }
+  assert.throws(() => incoming.receive(updateOf('5 g=1')), /a map of over 4 items/);
+  assert.ok(incoming.broken);
+});

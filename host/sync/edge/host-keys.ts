@@ -49,12 +49,10 @@ export class HostKeys {
     openSecretDir(dir);
     this.#dir = dir;
     this.boot = boot;
-    const { generation, first } = raiseGeneration(dir);
-    this.generation = generation;
+    // Without the count of starts a nonce could come twice: sessions of before must not be gone on with.
+    this.generation = raiseGeneration(dir, () => removeSecret(dir, SESSION, MASTER));
     const isOtherBoot = readSecret(dir, BOOT)?.toString('latin1') !== boot;
     if (isOtherBoot) removeSecret(dir, SESSION, ...(outliveBoot ? [] : [KEY, MASTER, CHAIN, STATEMENT]));
-    // Without the count of starts a nonce could come twice: sessions of before must not be gone on with.
-    if (first) removeSecret(dir, SESSION, MASTER);
     if (isOtherBoot) writeSecret(dir, BOOT, Buffer.from(boot));
     this.#key = openKey(dir);
     this.#publicKey = createPublicKey(this.#key);
@@ -144,24 +142,24 @@ function openMaster(dir: string): Buffer {
 }
 
 function readChain(dir: string): readonly Buffer[] | undefined {
-  const list = readJson(dir, CHAIN) as readonly string[] | undefined;
-  return list?.map((der) => Buffer.from(der, 'base64'));
+  return readJson(dir, CHAIN, (found) => (found as readonly string[]).map((der) => Buffer.from(der, 'base64')));
 }
 
 function readSession(dir: string): SavedUplink | undefined {
-  const found = readJson(dir, SESSION) as
-    | { address: SavedUplink['address']; admission: Omit<Admission, 'secret'> & { secret: string } }
-    | undefined;
-  if (!found) return undefined;
-  return { address: found.address, admission: { ...found.admission, secret: Buffer.from(found.admission.secret, 'base64') } };
+  return readJson(dir, SESSION, (found) => {
+    const { address, admission } = found as { address: SavedUplink['address']; admission: Omit<Admission, 'secret'> & { secret: string } };
+    const secret = Buffer.from(admission.secret, 'base64');
+    if (secret.length !== 32 || typeof address.host !== 'string') throw new RangeError('it is no session');
+    return { address, admission: { ...admission, secret } };
+  });
 }
 
-/** Written whole by this host, or damaged: then it is as if it were not there, and the host enrols anew. */
-function readJson(dir: string, name: string): unknown {
+/** Written whole by this host, or damaged, or of another version: then it is as if it were not there, and the host enrols anew. */
+function readJson<T>(dir: string, name: string, read: (found: unknown) => T): T | undefined {
   const bytes = readSecret(dir, name);
   if (!bytes) return undefined;
   try {
-    return JSON.parse(bytes.toString());
+    return read(JSON.parse(bytes.toString()));
   } catch {
     return undefined;
   }
