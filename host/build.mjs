@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -48,6 +48,7 @@ const bundles = [
     entries: ['cli/kraken.ts'],
     options: { banner: { js: REQUIRE }, external: PACKAGES, entryNames: '[name]' },
     command: 'kraken.js',
+    copied: ['layer0/init.sh'],
   },
   { folder: 'sdk', entries: ['index.ts', 'testing.ts', 'wire/index.ts'], options: { packages: 'external' } },
   ...(await plugins()),
@@ -70,7 +71,7 @@ async function sweep(dist, kept) {
   }
 }
 
-async function bundle({ folder, entries, options, command }) {
+async function bundle({ folder, entries, options, command, copied = [] }) {
   const present = entries.filter((entry) => existsSync(join(root, folder, entry)));
   if (present.length === 0) return 0;
   const dist = join(root, folder, 'dist');
@@ -87,6 +88,7 @@ async function bundle({ folder, entries, options, command }) {
     kept.add(output.path);
     await put(output.path, Buffer.from(text));
   }
+  for (const file of copied) await put(join(dist, basename(file)), await readFile(join(root, folder, file)));
   if (command) await chmod(join(dist, command), 0o755);
   await sweep(dist, kept);
   return kept.size;

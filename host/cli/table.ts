@@ -2,6 +2,7 @@
 import { type Command, command, FOR, FORCE, WHY, YES } from './command.ts';
 import { BOOT } from './table-boot.ts';
 import { HOSTS } from './table-hosts.ts';
+import { LAYER0 } from './table-layer0.ts';
 import { NODES } from './table-nodes.ts';
 
 const HOST: readonly Command[] = [
@@ -141,6 +142,7 @@ export const SECTIONS: readonly (readonly [title: string, commands: readonly Com
   ['Orders', ORDERS],
   ['Hosts on nodes', HOSTS],
   ['Booting', BOOT],
+  ['What nodes boot', LAYER0],
   ['Engine and services', ENGINE],
 ];
 
