@@ -197,7 +197,7 @@ export class Syncing {
     }
     const { peer, number, ...said } = event;
     const done = (isTaken: boolean): void => {
-      this.#sync.taken(peer, number, isTaken, this.#at.now());
+      this.#sync.taken(number, isTaken, this.#at.now());
       this.#later();
     };
     this.#at

@@ -226,8 +226,9 @@ export class Children {
     peer.probes.push({ until: now + timeout });
     peer.link.greet(now);
     if (peer.stream === undefined && !peer.doubt) this.#doubt(peer, now);
-    this.#parts.later(now + timeout, () => {
-      if (peer.probes.length === 0) return;
+    this.#parts.later(now + timeout, (then) => {
+      // One that was asked later, after an answer, still has its time.
+      if (!peer.probes.some(({ until }) => until <= then)) return;
       peer.probes.length = 0;
       this.#parts.event({ type: 'probed', node, answered: false });
       peer.live = false;

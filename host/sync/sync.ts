@@ -52,6 +52,9 @@ export class Sync {
   readonly #streams: Streams;
   #later: { readonly at: Millis; readonly run: (now: Millis) => void }[] = [];
   readonly #touched = new Set<Peer>();
+  /** Updates that the core has not answered yet, by a number that no session uses twice: of two with one neighbour, each has its own answers. */
+  readonly #passed = new Map<number, { readonly peer: Peer; readonly number: number }>();
+  #passes = 0;
   #now: Millis;
 
   constructor(options: SyncOptions) {
@@ -144,10 +147,13 @@ export class Sync {
   }
 
   /** The core has taken an update, or could not. */
-  taken(peerId: NodeId, number: number, isTaken: boolean, now: Millis): void {
+  taken(pass: number, isTaken: boolean, now: Millis): void {
     this.#now = now;
-    const peer = this.uplink?.peer?.id === peerId ? this.uplink.peer : this.children?.peers.get(peerId);
-    if (!peer) return;
+    const passed = this.#passed.get(pass);
+    this.#passed.delete(pass);
+    if (!passed) return;
+    const { peer, number } = passed;
+    if (!this.uplink?.has(peer) && !this.children?.has(peer)) return;
     if (isTaken) peer.link.taken(number, now);
     else peer.link.refused(number, now);
     this.#touch(peer);
@@ -277,7 +283,9 @@ export class Sync {
   }
 
   #pass(peer: Peer, update: Update): void {
-    const { number, snapshot: all, items } = update;
+    const { snapshot: all, items } = update;
+    const number = ++this.#passes;
+    this.#passed.set(number, { peer, number: update.number });
     const event: SyncEvent =
       peer.peerIs === 'parent'
         ? { type: 'told', parent: peer.id, all, items, peer: peer.id, number }

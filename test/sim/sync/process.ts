@@ -262,7 +262,7 @@ export class Process implements Endpoint {
     const { peer, number, ...said } = event;
     this.host.sim.watch((watcher) => watcher.heard?.(this.host, event));
     const done = (isTaken: boolean): void => {
-      this.sync.taken(peer, number, isTaken, this.now);
+      this.sync.taken(number, isTaken, this.now);
       this.settleSoon();
     };
     this.ask((request) => ({ ...said, request }), { taken: () => done(true), refused: () => done(false) });
