@@ -22,7 +22,10 @@ export type Served =
 export interface Source {
   /** `name` is relative, `/`-separated, without empty parts, `.`, `..` or control characters, 1 to 512 bytes (all else never gets here). */
   open(name: string, from: string, by: Protocol): Promise<Served>;
-  /** All bytes of it went out to that address (in one transfer: not for a HEAD, nor for a range of HTTP), in `ms` milliseconds. */
+  /**
+   * All bytes of it went out to that address in one transfer (not for a HEAD, nor for a part by HTTP), in `ms` milliseconds. By TFTP the
+   * client has acknowledged them; by HTTP the kernel has taken them, up to some megabytes of which may still be on their way.
+   */
   done(name: string, from: string, by: Protocol, bytes: number, ms: number): void;
 }
 
