@@ -1,0 +1,198 @@
+/** The running service: tables of the nodes, servers that ask them, and what is told to the host of what they saw. */
+import type { Host, Life } from '@kraken-hpc/sdk';
+import { Terminal } from '@kraken-hpc/sdk';
+import { BootFiles } from './boot/files.ts';
+import { type Plan, Plans, SCRIPT_NAME } from './boot/plan.ts';
+import { NodeSource } from './boot/source.ts';
+import { Standing } from './boot/standing.ts';
+import type { Book, Boot, ClientKind, Lease, Sink, Stranger } from './dhcp/types.ts';
+import { Follower } from './follow.ts';
+import { Leases } from './nodes/leases.ts';
+import { Nodes, PATHS } from './nodes/nodes.ts';
+import { Reporter } from './reporter.ts';
+import type { Log } from './served.ts';
+import type { OpenServers, Servers } from './servers.ts';
+import { type Preview, preview } from './show.ts';
+import { type SeenStranger, Strangers } from './strangers.ts';
+import { type CONFIG, LOADERS, PORTS, secondsOf } from './words.ts';
+
+export type PxeLife = Life<typeof CONFIG, object, object>;
+export type Config = PxeLife['config'];
+
+const MOST_STRANGERS = 256;
+/** How often the disk is looked at, in milliseconds. */
+const LOOK = 60_000;
+const TICK = 250;
+
+export class PxeService implements Book, Sink {
+  readonly config: Config;
+  readonly #log: Log;
+  readonly #leases: Leases;
+  readonly #nodes: Nodes;
+  readonly #plans: Plans;
+  readonly #standing: Standing;
+  readonly #reporter: Reporter;
+  readonly #follower: Follower;
+  readonly #strangers = new Strangers(MOST_STRANGERS);
+  #looking: NodeJS.Timeout | undefined;
+  /** Packets that were dropped since the last look, by why. */
+  readonly #dropped = new Map<string, number>();
+  #ticking: NodeJS.Timeout | undefined;
+  #servers: Servers | undefined;
+  #unwatch: (() => Promise<void>) | undefined;
+
+  /** Knows all nodes before it answers the first client. Rejects with what a person can do about it. */
+  static async open(life: Pick<PxeLife, 'config' | 'self' | 'host' | 'log'>, openServers: OpenServers): Promise<PxeService> {
+    const service = new PxeService(life);
+    try {
+      await service.#start(life.host, openServers);
+    } catch (error) {
+      await service.close();
+      throw error;
+    }
+    return service;
+  }
+
+  private constructor({ config, self, host, log }: Pick<PxeLife, 'config' | 'self' | 'host' | 'log'>) {
+    this.config = config;
+    this.#log = log;
+    this.#leases = new Leases(secondsOf(config.leaseTime));
+    this.#nodes = new Nodes(this.#leases);
+    const { kernel, initramfs, args, template, parents, server } = config;
+    const settings = { kernel, initramfs, args, template, parents, server, loaders: { ...LOADERS, ...config.loaders } };
+    const tables = { nodes: this.#nodes, leases: this.#leases, self };
+    this.#plans = new Plans({ ...settings, httpPort: this.#ports.http }, new BootFiles(config.root), tables);
+    this.#reporter = new Reporter((reports) => host.discover(reports), log);
+    this.#follower = new Follower({
+      tell: (told) => this.#reporter.tell(told),
+      known: (node) => {
+        const { dsc = {} } = this.#nodes.get(node) ?? {};
+        return { state: dsc['/pxe/state'], run: dsc['/runState'] };
+      },
+    });
+    this.#standing = new Standing(this.#plans, this.#nodes, {
+      boot: (node, word) => this.#reporter.tell({ node, values: { '/pxe/boot': word } }),
+      ready: (node) => this.#follower.ready(node, Date.now()),
+    });
+  }
+
+  lease(mac: string): Lease | undefined {
+    return this.#leases.byMac(mac);
+  }
+
+  boot(lease: Lease, kind: ClientKind, server: string): Boot | undefined {
+    const own = this.#leases.byMac(lease.mac);
+    const node = own && this.#nodes.get(own.node);
+    if (own === undefined || node === undefined || !own.boots || kind === 'other') return undefined;
+    if (!this.#plans.fits(node, kind)) return undefined;
+    const at = this.config.server ?? server;
+    if (kind === 'ipxe-bios' || kind === 'ipxe-x64' || kind === 'ipxe-arm64')
+      return { file: `${this.#plans.urlFor(own, at)}/${SCRIPT_NAME}` };
+    const file = this.#plans.names(node).loader(kind);
+    return kind === 'http-x64' || kind === 'http-arm64' ? { file: `${this.#plans.urlFor(own, at)}/${file}` } : { file, next: at };
+  }
+
+  step({ node, mac }: Lease, kind: ClientKind, step: 'DISCOVER' | 'OFFER' | 'REQUEST' | 'ACK', xid: number): void {
+    // Firmware that tries one interface after the other gets an address on each, and boots from one.
+    if (this.#leases.byMac(mac)?.boots !== true) return;
+    this.#follower.dhcp(node, kind, { step, xid, complete: this.#standing.isReady(node), now: Date.now() });
+    this.#tick();
+    // What is missing may have been put there since.
+    if (step === 'DISCOVER' && !this.#standing.isReady(node)) this.#standing.changed(node);
+  }
+
+  stranger(stranger: Stranger): void {
+    const { mac, kind, via } = stranger;
+    if (this.#leases.isClaimed(mac)) {
+      this.dropped(`MAC ${mac} is described, and cannot be served: see kraken pxe show of its node`);
+      return;
+    }
+    if (this.#strangers.note(stranger, Date.now()))
+      this.#log('info', `an unknown machine asks for an address: ${mac} (${kind}, by ${via}); kraken node adopt lists them`);
+  }
+
+  dropped(why: string): void {
+    if (this.#dropped.size < 64 || this.#dropped.has(why)) this.#dropped.set(why, (this.#dropped.get(why) ?? 0) + 1);
+  }
+
+  /** Resolves when this node's boot could be served. Rejects with everything that is missing. */
+  async prepare(id: string): Promise<void> {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new Error(`node ${id} is not known to this service yet`);
+    const plan = await this.#plans.of(node);
+    this.#standing.note(id, plan);
+    if (plan.missing.length > 0) throw new Error(`its boot cannot be served: ${plan.missing.join('; ')}`);
+  }
+
+  /** By id or name. Rejects with Terminal where there is no such node. */
+  async show(text: string): Promise<Preview> {
+    const node = this.#nodes.find(text);
+    if (node === undefined) throw new Terminal(`there is no node ${text} among those that this service serves`);
+    const word = (boot: string | undefined) => this.#standing.wordOf(node.dsc['/booted/id'], boot);
+    return preview(node, this.#plans, word, this.#follower.of(node.id));
+  }
+
+  strangers(): readonly SeenStranger[] {
+    return this.#strangers.list((mac) => this.#leases.isClaimed(mac));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    clearTimeout(this.#ticking);
+    await this.#servers?.close();
+    clearTimeout(this.#ticking);
+    // A host that has gone needs not be told.
+    await this.#unwatch?.().catch(() => {});
+    await this.#standing.settled();
+    await this.#reporter.settled();
+  }
+
+  get #ports(): { readonly dhcp: number; readonly tftp: number; readonly http: number } {
+    return { ...PORTS, ...(this.config.ports as object) };
+  }
+
+  async #start(host: Host<object, object>, openServers: OpenServers): Promise<void> {
+    const listener = {
+      cfg: (node: string): void => {
+        if (this.#nodes.get(node) === undefined) this.#follower.forget(node);
+        this.#standing.changed(node);
+      },
+      dsc: (node: string, path: string): void => {
+        if (path === '/booted/id' || path === '/pxe/boot') this.#standing.booted(node);
+        else if (path === '/pxe/state' || path === '/runState') this.#follower.seen(node);
+      },
+    };
+    this.#unwatch = await host.watch({ paths: PATHS as never, view: 'both' }, this.#nodes.watcher(listener));
+    await this.#nodes.whenComplete;
+    const { mode, interfaces } = this.config;
+    const told = {
+      fetched: (lease: Lease, step: 'LOADER' | 'SCRIPT' | 'KERNEL' | 'INITRAMFS'): void => {
+        this.#follower.fetched(lease.node, step, this.#standing.isReady(lease.node), Date.now());
+        this.#tick();
+      },
+      planned: (node: string, plan: Plan): void => this.#standing.note(node, plan),
+    };
+    const source = new NodeSource(this.#plans, { nodes: this.#nodes, leases: this.#leases }, this.config.files, told);
+    const options = { mode, interfaces, ports: this.#ports, book: this, sink: this, source, log: this.#log };
+    this.#servers = await openServers(options);
+    this.#plans.servers = this.#servers.addresses;
+    // What scripts say depends on the addresses.
+    this.#standing.look();
+    this.#looking = setInterval(() => this.#minute(), LOOK);
+    this.#log('info', `serving ${mode === 'off' ? 'files' : mode} on ${this.#servers.addresses.join(', ')}`);
+  }
+
+  #minute(): void {
+    this.#standing.look();
+    for (const [why, count] of this.#dropped) this.#log('warn', `${count === 1 ? '' : `${count} times: `}dropped: ${why}`);
+    this.#dropped.clear();
+  }
+
+  /** The clock runs only while something is to be said again. */
+  #tick(): void {
+    this.#ticking ??= setTimeout(() => {
+      this.#ticking = undefined;
+      if (this.#follower.tick(Date.now())) this.#tick();
+    }, TICK).unref();
+  }
+}
