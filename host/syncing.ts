@@ -73,6 +73,11 @@ export class Syncing {
                 caPin: options.caPin,
                 wantsCertificate: options.listen.length > 0,
                 privileged: process.getuid?.() === 0,
+                fault: (error) =>
+                  at.log(
+                    'error',
+                    `what the parent gave this host cannot be kept: ${String((error as Error)?.message ?? error)}; make room there`,
+                  ),
                 ...(options.token ? { token: options.token } : {}),
               },
             }),

@@ -41,6 +41,8 @@ export interface SyncEdgeOptions {
     /** Comes from a port below 1024. */
     readonly privileged: boolean;
     readonly timeoutMs?: number;
+    /** What it was given could not be kept: it is good for as long as this process lives. */
+    readonly fault?: (error: unknown) => void;
   };
   readonly streams?: Partial<StreamLimits>;
   readonly unproved?: Partial<RoomLimits>;
@@ -200,12 +202,19 @@ export class SyncEdge {
       result = { outcome: { kind: 'noAnswer', why: `the name ${request.to.host} is not known: ${code ?? message}` } };
     }
     if (this.#closed) return;
-    const { outcome, statement, chain } = result;
-    if (outcome.kind === 'admitted' && statement !== undefined) {
-      this.#options.keys.keepAdmission({ address: request.to, admission: outcome.admission }, statement);
-      if (chain) this.#options.keys.keepChain(chain);
+    this.#keep(request.to, result);
+    this.#input(() => this.#inputs.enrolled(request.attempt, result.outcome));
+  }
+
+  #keep(address: Address, { outcome, statement, chain }: Enrolled): void {
+    if (outcome.kind !== 'admitted' || statement === undefined) return;
+    const { keys, uplink } = this.#options;
+    try {
+      keys.keepAdmission({ address, admission: outcome.admission }, statement);
+      if (chain) keys.keepChain(chain);
+    } catch (error) {
+      uplink?.fault?.(error);
     }
-    this.#input(() => this.#inputs.enrolled(request.attempt, outcome));
   }
 
   /** The best proof first; where a parent says that it is good no more, the others. The last word counts: it is about a claim without proof. */

@@ -1,6 +1,6 @@
 /** The edge whole: actions in, sockets and files, inputs out; two levels of hosts. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Claim } from '../../../host/core/event.ts';
@@ -100,6 +100,20 @@ test('a host enrols by name, keeps what it was given, and shows it the next time
   const secrets = JSON.parse(readFileSync(join(dir, 'session.json'), 'utf8')).admission.secret;
   assert.equal(Buffer.from(secrets, 'base64').length, 32);
   assert.equal(root.edge.figures.enrol?.admitted, 3);
+});
+
+test('what cannot be kept, for want of room, is good for as long as the process lives, and said', async () => {
+  const root = await host({ keys: rootKeys('root'), children: { decide: admitting('root', []) } });
+  const dir = freshDir();
+  const keys = keysOf(dir);
+  const faults: unknown[] = [];
+  const leaf = await host({ keys, uplink: { ...uplink, fault: (error) => faults.push(error) } });
+  rmSync(dir, { recursive: true });
+  leaf.edge.perform(request(root.at, 1, 'leaf'));
+  await until(() => leaf.told.includes('settled'));
+  assert.equal(leaf.outcomes[0]?.kind, 'admitted');
+  assert.match(String(faults), /ENOENT/);
+  assert.equal(keys.session?.admission.parent, 'root');
 });
 
 test('a proof that is good no more is followed by the others, and a reboot is only the last word', async () => {
