@@ -167,11 +167,24 @@ function withFolders(entries: readonly CpioEntry[]): CpioEntry[] {
 
 /** The same for the same contents, whatever they are compressed with. */
 function idOf(entries: readonly CpioEntry[], kernel: string | undefined): string {
-  const lines = entries.map((entry) => JSON.stringify(entry, (name, value) => (name === 'bytes' ? undefined : value)) + contentOf(entry));
+  const lines = entries.map((entry) => JSON.stringify([entry.path, entry.kind, ...wordsOfEntry(entry)]));
   return digest(Buffer.from([...lines.sort(), kernel ?? ''].join('\n'))).slice(0, 16);
 }
 
-const contentOf = (entry: CpioEntry): string => (entry.kind === 'file' ? digest(entry.bytes) : '');
+function wordsOfEntry(entry: CpioEntry): readonly (string | number)[] {
+  switch (entry.kind) {
+    case 'file':
+      return [entry.mode, digest(entry.bytes)];
+    case 'link':
+      return [entry.target];
+    case 'folder':
+      return [entry.mode];
+    case 'device':
+      return [entry.mode, entry.major, entry.minor];
+    default:
+      return entry satisfies never;
+  }
+}
 
 function digest(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -63,7 +63,7 @@ export function readBusybox(file: string | undefined, machine: Machine): Busybox
 }
 
 /** Its table of names, NUL after each and after the last: it cannot be asked where it is for another machine. */
-export function appletsOf(bytes: Buffer): readonly string[] {
+function appletsOf(bytes: Buffer): readonly string[] {
   const from = bytes.indexOf('[\0[[\0', 0, 'latin1');
   if (from < 0) return [];
   const end = bytes.indexOf('\0\0', from, 'latin1');

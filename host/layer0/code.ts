@@ -90,7 +90,7 @@ function packagesOf(entries: readonly CpioEntry[], host: string): readonly Packa
 }
 
 /** Names of packages that stand in an import or an export of a bundle as esbuild writes it. */
-export function importsOf(text: string): readonly string[] {
+function importsOf(text: string): readonly string[] {
   const names = [...text.matchAll(/^(?:import|export)\b[^;'"]*['"]([^'"]+)['"];?$|^\} from ['"]([^'"]+)['"];?$/gm)].map(
     ([, one, other]) => one ?? other ?? '',
   );

@@ -5,7 +5,6 @@ import { execa } from 'execa';
 import { missing, unfit, wordsOf } from './trouble.ts';
 
 export type Compression = 'zstd' | 'gzip' | 'none';
-export const COMPRESSIONS: readonly Compression[] = ['zstd', 'gzip', 'none'];
 
 /** The highest level that each has, and the one for what is kept; zstd beyond 19 would make nodes need 128 MB to unpack it. */
 export const LEVELS: Readonly<Record<Compression, { readonly most: number; readonly release: number }>> = {

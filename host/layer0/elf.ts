@@ -25,7 +25,7 @@ const PT = { load: 1, dynamic: 2, interpreter: 3 } as const;
 const DT = { end: 0, needed: 1, strings: 5, rpath: 15, runpath: 29 } as const;
 const MOST = 10_000;
 
-export function isElf(bytes: Buffer): boolean {
+function isElf(bytes: Buffer): boolean {
   return bytes.length >= HEADER && bytes.toString('latin1', 0, 4) === '\x7fELF';
 }
 

@@ -60,7 +60,7 @@ read_cmdline() {
 
 # What the devices ask for by their aliases, again as long as a bus brought new ones; and what was asked for with --add-module.
 load_modules() {
-  release=$(uname -r)
+  release=$(uname -r) loaded='none, the kernel has what it has'
   if [ ! -d "/lib/modules/$release" ]; then
     for other in /lib/modules/*; do
       [ -d "$other" ] && say "no modules: those here are of the kernel ${other##*/}, and this one is $release"
@@ -79,6 +79,7 @@ load_modules() {
     modprobe -a -q $aliases 2>/dev/null
   done
   set +f
+  loaded=$(sort "$PROC/modules" | cut -d ' ' -f 1 | tr '\n' ' ')
 }
 
 # Sets iface to the interface of that MAC; to the only one where the command line names none.
@@ -203,7 +204,7 @@ main() {
   read_cmdline
   hostname "${name:-kraken}"
   load_modules
-  say 'modules are there'
+  say "modules: $loaded"
   bring_up
   say "network: $iface $mac ${ip:-without address}${gw:+ by $gw}"
   listen

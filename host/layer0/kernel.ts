@@ -166,7 +166,7 @@ function versionOfName(file: string): string | undefined {
 }
 
 /** Of a bzImage (Documentation/arch/x86/boot.rst, kernel_version); others do not say it. */
-export function kernelVersion(bytes: Buffer): string | undefined {
+function kernelVersion(bytes: Buffer): string | undefined {
   if (bytes.length < 0x210 || bytes.toString('latin1', 0x202, 0x206) !== 'HdrS') return undefined;
   const at = bytes.readUInt16LE(0x20e) + 0x200;
   return /^(\d+\.\d+\S*)/.exec(bytes.toString('latin1', at, Math.min(at + 200, bytes.length)))?.[1];

@@ -53,7 +53,7 @@ export function readFlock(node: string | undefined, machine: Machine): readonly 
 }
 
 /** All that is needed, directly or not, each once; first the loader, which has its name in the program. */
-export function librariesOf(program: string, elf: Elf): readonly CpioEntry[] {
+function librariesOf(program: string, elf: Elf): readonly CpioEntry[] {
   const entries = new Map<string, CpioEntry>();
   const found = new Map<string, { readonly path: string; readonly elf: Elf }>();
   const queue: { readonly name: string; readonly by: string; readonly elf: Elf }[] = [];
