@@ -228,6 +228,33 @@ test('another configuration opens the servers anew; one that cannot be leaves th
   assert.equal(((await module.call('show', { node: 'kr7' })) as { ready: boolean }).ready, true);
 });
 
+test('what cannot be opened now is said, to whoever asks and as a failed step, and is tried again', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'kraken-pxe-'));
+  let tries = 0;
+  const module = pxe(async () => {
+    tries++;
+    throw new Error('interface br0 has no IPv4 address: set it up');
+  });
+  const config = { interfaces: ['br0'], root };
+  const under = await testModule(module, { nodes: { [ID(7)]: { cfg: kr(7) } }, self: SELF, config });
+  t.after(async () => {
+    await under.stop();
+    rmSync(root, { recursive: true });
+  });
+  await until('it is said', () => under.log.length > 0);
+  assert.deepEqual(
+    under.log.map(({ level, message }) => `${level} ${message}`),
+    ['error nothing is served: interface br0 has no IPv4 address: set it up; this is tried again every 5 s'],
+  );
+  assert.match(
+    (await under.run('wait')).failed[ID(7)]?.message ?? '',
+    /^its boot cannot be served: interface br0 has no IPv4 address: set it up; there is no file/,
+  );
+  const { missing } = (await under.call('show', { node: 'kr7' })) as { missing: string[] };
+  assert.equal(missing[0], 'interface br0 has no IPv4 address: set it up');
+  assert.equal(tries, 1);
+});
+
 for (const [name, config, message] of [
   ['no root', { root: 'boot' }, /root must match \^\//],
   ['a kernel out of the root', { kernel: '../vmlinuz' }, /kernel must match/],

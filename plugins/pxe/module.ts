@@ -15,10 +15,10 @@ export function pxe(servers: OpenServers = openServers): Module {
     if (running === undefined) throw new Error('the module is not running');
     return running;
   };
-  const open = (config: Config): Promise<PxeService> => {
+  const open = (config: Config, waits: boolean): Promise<PxeService> => {
     if (life === undefined) throw new Error('the module is not running');
     const { self, host, log } = life;
-    return PxeService.open({ config, self, host, log }, servers);
+    return PxeService.open({ config, self, host, log }, servers, waits);
   };
   return defineModule({
     config: CONFIG,
@@ -49,7 +49,7 @@ export function pxe(servers: OpenServers = openServers): Module {
     },
     start: async (given) => {
       life = given;
-      running = await open(given.config);
+      running = await open(given.config, true);
     },
     stop: () => running?.close(),
     update: async (config) => {
@@ -57,9 +57,9 @@ export function pxe(servers: OpenServers = openServers): Module {
       const old = before.config;
       await before.close();
       try {
-        running = await open(config);
+        running = await open(config, false);
       } catch (error) {
-        running = await open(old);
+        running = await open(old, true);
         throw error;
       }
     },

@@ -2,7 +2,7 @@
 import type { Host, Life } from '@kraken-hpc/sdk';
 import { Terminal } from '@kraken-hpc/sdk';
 import { BootFiles } from './boot/files.ts';
-import { type Plan, Plans, SCRIPT_NAME } from './boot/plan.ts';
+import { Plans, SCRIPT_NAME } from './boot/plan.ts';
 import { NodeSource } from './boot/source.ts';
 import { Standing } from './boot/standing.ts';
 import type { Book, Boot, ClientKind, Lease, Sink, Stranger } from './dhcp/types.ts';
@@ -19,10 +19,14 @@ import { type CONFIG, LOADERS, PORTS, secondsOf } from './words.ts';
 export type PxeLife = Life<typeof CONFIG, object, object>;
 export type Config = PxeLife['config'];
 
+type Around = Pick<PxeLife, 'config' | 'self' | 'host' | 'log'>;
+
 const MOST_STRANGERS = 256;
 /** How often the disk is looked at, in milliseconds. */
 const LOOK = 60_000;
 const TICK = 250;
+/** How often the servers are opened that could not be. */
+const AGAIN = 5_000;
 
 export class PxeService implements Book, Sink {
   readonly config: Config;
@@ -38,14 +42,22 @@ export class PxeService implements Book, Sink {
   /** Packets that were dropped since the last look, by why. */
   readonly #dropped = new Map<string, number>();
   #ticking: NodeJS.Timeout | undefined;
+  #opening: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** Why nothing is served. */
+  #fault: string | undefined;
   #servers: Servers | undefined;
   #unwatch: (() => Promise<void>) | undefined;
 
-  /** Knows all nodes before it answers the first client. Rejects with what a person can do about it. */
-  static async open(life: Pick<PxeLife, 'config' | 'self' | 'host' | 'log'>, openServers: OpenServers): Promise<PxeService> {
+  /**
+   * Knows all nodes before it answers the first client. Rejects with what a person can do about it where it cannot serve; unless it
+   * `waits`: interfaces come up later than this process, and ports become free.
+   */
+  static async open(life: Around, openServers: OpenServers, waits: boolean): Promise<PxeService> {
     const service = new PxeService(life);
     try {
-      await service.#start(life.host, openServers);
+      await service.#start(life.host);
+      await service.#serve(openServers, waits);
     } catch (error) {
       await service.close();
       throw error;
@@ -53,7 +65,7 @@ export class PxeService implements Book, Sink {
     return service;
   }
 
-  private constructor({ config, self, host, log }: Pick<PxeLife, 'config' | 'self' | 'host' | 'log'>) {
+  private constructor({ config, self, host, log }: Around) {
     this.config = config;
     this.#log = log;
     this.#leases = new Leases(secondsOf(config.leaseTime));
@@ -121,7 +133,8 @@ export class PxeService implements Book, Sink {
     if (node === undefined) throw new Error(`node ${id} is not known to this service yet`);
     const plan = await this.#plans.of(node);
     this.#standing.note(id, plan);
-    if (plan.missing.length > 0) throw new Error(`its boot cannot be served: ${plan.missing.join('; ')}`);
+    const missing = [...this.#faults(), ...plan.missing];
+    if (missing.length > 0) throw new Error(`its boot cannot be served: ${missing.join('; ')}`);
   }
 
   /** By id or name. Rejects with Terminal where there is no such node. */
@@ -129,7 +142,8 @@ export class PxeService implements Book, Sink {
     const node = this.#nodes.find(text);
     if (node === undefined) throw new Terminal(`there is no node ${text} among those that this service serves`);
     const word = (boot: string | undefined) => this.#standing.wordOf(node.dsc['/booted/id'], boot);
-    return preview(node, this.#plans, word, this.#follower.of(node.id));
+    const seen = this.#follower.of(node.id);
+    return preview(node, this.#plans, { word, faults: this.#faults(), ...(seen !== undefined && { boot: seen }) });
   }
 
   strangers(): readonly SeenStranger[] {
@@ -137,8 +151,9 @@ export class PxeService implements Book, Sink {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#looking);
-    clearTimeout(this.#ticking);
+    clearTimeout(this.#opening);
     await this.#servers?.close();
     clearTimeout(this.#ticking);
     // A host that has gone needs not be told.
@@ -147,11 +162,15 @@ export class PxeService implements Book, Sink {
     await this.#reporter.settled();
   }
 
+  #faults(): readonly string[] {
+    return this.#fault === undefined ? [] : [this.#fault];
+  }
+
   get #ports(): { readonly dhcp: number; readonly tftp: number; readonly http: number } {
     return { ...PORTS, ...(this.config.ports as object) };
   }
 
-  async #start(host: Host<object, object>, openServers: OpenServers): Promise<void> {
+  async #start(host: Host<object, object>): Promise<void> {
     const listener = {
       cfg: (node: string): void => {
         if (this.#nodes.get(node) === undefined) this.#follower.forget(node);
@@ -164,22 +183,40 @@ export class PxeService implements Book, Sink {
     };
     this.#unwatch = await host.watch({ paths: PATHS as never, view: 'both' }, this.#nodes.watcher(listener));
     await this.#nodes.whenComplete;
+    this.#looking = setInterval(() => this.#minute(), LOOK);
+  }
+
+  async #serve(openServers: OpenServers, waits: boolean): Promise<void> {
     const { mode, interfaces } = this.config;
-    const told = {
-      fetched: (lease: Lease, step: 'LOADER' | 'SCRIPT' | 'KERNEL' | 'INITRAMFS'): void => {
+    const options = { mode, interfaces, ports: this.#ports, book: this, sink: this, source: this.#source(), log: this.#log };
+    let servers: Servers;
+    try {
+      servers = await openServers(options);
+    } catch (error) {
+      if (!waits) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      if (why !== this.#fault) this.#log('error', `nothing is served: ${why}; this is tried again every ${AGAIN / 1000} s`);
+      this.#fault = why;
+      if (!this.#isClosed) this.#opening = setTimeout(() => void this.#serve(openServers, true), AGAIN);
+      return;
+    }
+    if (this.#isClosed) return servers.close();
+    this.#fault = undefined;
+    this.#servers = servers;
+    this.#plans.servers = servers.addresses;
+    // What scripts say depends on the addresses.
+    this.#standing.look();
+    this.#log('info', `serving ${mode === 'off' ? 'files' : mode} on ${servers.addresses.join(', ')}`);
+  }
+
+  #source(): NodeSource {
+    return new NodeSource(this.#plans, { nodes: this.#nodes, leases: this.#leases }, this.config.files, {
+      fetched: (lease, step) => {
         this.#follower.fetched(lease.node, step, this.#standing.isReady(lease.node), Date.now());
         this.#tick();
       },
-      planned: (node: string, plan: Plan): void => this.#standing.note(node, plan),
-    };
-    const source = new NodeSource(this.#plans, { nodes: this.#nodes, leases: this.#leases }, this.config.files, told);
-    const options = { mode, interfaces, ports: this.#ports, book: this, sink: this, source, log: this.#log };
-    this.#servers = await openServers(options);
-    this.#plans.servers = this.#servers.addresses;
-    // What scripts say depends on the addresses.
-    this.#standing.look();
-    this.#looking = setInterval(() => this.#minute(), LOOK);
-    this.#log('info', `serving ${mode === 'off' ? 'files' : mode} on ${this.#servers.addresses.join(', ')}`);
+      planned: (node, plan) => this.#standing.note(node, plan),
+    });
   }
 
   #minute(): void {

@@ -51,17 +51,19 @@ type Found = Omit<FileSeen, 'bytes'> & { readonly size: number };
 
 const fileSeen = ({ name, path, size, sha256 }: Found): FileSeen => ({ name, path, bytes: size, sha256 });
 
-/** `boot`: what was seen of its last boot. */
-export async function preview(
-  node: KnownNode,
-  plans: Plans,
-  word: (boot: string | undefined) => BootWord,
-  boot?: BootSteps,
-): Promise<Preview> {
+interface Beside {
+  readonly word: (boot: string | undefined) => BootWord;
+  /** Why nothing is served to anybody. */
+  readonly faults: readonly string[];
+  /** What was seen of its last boot. */
+  readonly boot?: BootSteps;
+}
+
+export async function preview(node: KnownNode, plans: Plans, { word, faults, boot }: Beside): Promise<Preview> {
   const look = plans.files.look();
   const plan = await plans.of(node, look);
-  const { lease, kernel, initramfs, missing, args, parents } = plan;
-  const ready = missing.length === 0;
+  const { lease, kernel, initramfs, args, parents } = plan;
+  const missing = [...faults, ...plan.missing];
   const loaders = await Promise.all(
     FIRMWARE.filter((kind) => plans.fits(node, kind)).map(async (kind) => {
       const found = await look.find(plans.names(node).loader(kind), machineOf(node));
@@ -72,7 +74,7 @@ export async function preview(
   return {
     node: textAt(node.cfg, 'nodename') ?? node.id,
     id: node.id,
-    ready,
+    ready: missing.length === 0,
     missing,
     ...(lease !== undefined && { lease: leaseSeen(lease), url: `${plans.urlFor(lease)}/boot.ipxe` }),
     ...(plan.boot !== undefined && { boot: plan.boot }),
@@ -83,7 +85,7 @@ export async function preview(
     loaders: Object.fromEntries(loaders),
     args,
     parents,
-    ...(ready && { script: await plans.script(node, plan, look) }),
+    ...(plan.missing.length === 0 && { script: await plans.script(node, plan, look) }),
     ...(boot !== undefined && { last: bootSeen(boot) }),
   };
 }
