@@ -33,14 +33,12 @@ async function stage(limits: Partial<HttpLimits> = {}): Promise<Stage> {
 /** A connection, and all that came by it. */
 class Line {
   readonly socket: Socket;
-  came = Buffer.alloc(0);
+  readonly #parts: Buffer[] = [];
   isClosed = false;
 
   constructor(port: number, localAddress = '127.0.0.1') {
     this.socket = connect({ port, host: '127.0.0.1', localAddress });
-    this.socket.on('data', (bytes) => {
-      this.came = Buffer.concat([this.came, bytes]);
-    });
+    this.socket.on('data', (bytes) => this.#parts.push(bytes));
     this.socket.on('error', () => {});
     this.socket.on('close', () => {
       this.isClosed = true;
@@ -51,6 +49,13 @@ class Line {
   send(...lines: string[]): this {
     this.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     return this;
+  }
+
+  get came(): Buffer {
+    const [bytes = Buffer.alloc(0), ...more] = this.#parts;
+    if (more.length === 0) return bytes;
+    this.#parts.splice(0, this.#parts.length, Buffer.concat(this.#parts));
+    return this.came;
   }
 
   get status(): number {

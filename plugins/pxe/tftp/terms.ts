@@ -5,7 +5,7 @@ export interface Terms {
   readonly blksize: number;
   /** Blocks that are sent before an acknowledgement. */
   readonly windowsize: number;
-  /** Milliseconds until what was not acknowledged is sent again, where the client wants it so. */
+  /** Milliseconds, at most, until what was not acknowledged is sent again for the first time, where the client wants it so. */
   readonly timeoutMs?: number;
   /** What the client is told that it is given; empty where it is sent the first block at once, as RFC 1350 has it. */
   readonly accepted: ReadonlyMap<string, string>;
@@ -38,7 +38,8 @@ export function agree(asked: ReadonlyMap<string, string>, size: number, limits: 
   const blksize = value('blksize', BLKSIZES, limits.blksize);
   const windowsize = value('windowsize', WINDOWSIZES, limits.windowsize);
   const timeout = value('timeout', TIMEOUTS, TIMEOUTS[1]);
-  if (/^\d{1,20}$/.test(asked.get('tsize') ?? '')) accepted.set('tsize', String(size));
+  // curl takes a size of 0 for a fault of the server.
+  if (size > 0 && /^\d{1,20}$/.test(asked.get('tsize') ?? '')) accepted.set('tsize', String(size));
   return {
     blksize: blksize ?? BLKSIZE,
     windowsize: windowsize ?? 1,

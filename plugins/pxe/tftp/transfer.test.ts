@@ -20,6 +20,7 @@ const TERMS: readonly [asked: Record<string, string>, accepted: Record<string, s
   [{ tsize: '0' }, { tsize: '1000' }],
   [{ tsize: '99' }, { tsize: '1000' }],
   [{ tsize: '' }, {}],
+  [{ tsize: 'x' }, {}],
   [{ blksize: '1432' }, { blksize: '1432' }],
   [{ blksize: '65464' }, { blksize: '1468' }],
   [{ blksize: '8' }, { blksize: '8' }],
@@ -238,9 +239,13 @@ test('a client that names its timeout is sent again by it', () => {
 });
 
 test('on a fast way what is lost is sent again soon; a slow client is not pestered', () => {
-  const secondSend = (roundTrip: number): number => {
-    const transfer = begin(512 * 100);
+  const secondSend = (roundTrip: number, options = {}): number => {
+    const transfer = begin(512 * 100, options);
     let now = 0;
+    if ('timeout' in options) {
+      assert.deepEqual(blocks(transfer, now), [0]);
+      transfer.acknowledge(0, now);
+    }
     for (let block = 1; block <= 20; block++) {
       assert.deepEqual(blocks(transfer, now), [block]);
       now += roundTrip;
@@ -249,5 +254,7 @@ test('on a fast way what is lost is sent again soon; a slow client is not pester
     return times(transfer, now)[1] as number;
   };
   assert.equal(secondSend(1), 250);
+  assert.equal(secondSend(1, { timeout: '6' }), 250);
+  assert.equal(secondSend(3000, { timeout: '1' }), 1000);
   assert.ok(secondSend(700) > 700 && secondSend(700) < 1000, `${secondSend(700)} ms`);
 });

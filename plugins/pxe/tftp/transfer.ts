@@ -106,15 +106,16 @@ export class Transfer {
     return this.#acked < 0 ? 0 : Math.min(this.#last, this.#acked + this.terms.windowsize);
   }
 
+  /** What the client negotiated holds until the way is known: it is told in whole seconds, and a frame that is lost should not cost that much. */
   #wait(): number {
-    const base = this.terms.timeoutMs ?? this.#adapted();
+    const { timeoutMs } = this.terms;
+    const base =
+      this.#roundTrip === undefined ? (timeoutMs ?? FIRST_WAIT) : Math.min(this.#adapted(this.#roundTrip), timeoutMs ?? LONGEST_WAIT);
     return Math.min(base * 2 ** this.#silences, Math.max(base, LONGEST_WAIT));
   }
 
   /** As TCP does it (RFC 6298). */
-  #adapted(): number {
-    if (this.#roundTrip === undefined) return FIRST_WAIT;
-    const { mean, deviation } = this.#roundTrip;
+  #adapted({ mean, deviation }: { readonly mean: number; readonly deviation: number }): number {
     return Math.min(Math.max(mean + 4 * deviation, SHORTEST_WAIT), LONGEST_WAIT);
   }
 

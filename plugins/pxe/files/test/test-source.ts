@@ -6,13 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Protocol, Served, Source } from '../../served.ts';
 
 export class TestSource implements Source {
-  readonly folder = mkdtempSync(join(tmpdir(), 'kraken-served-'));
+  readonly folder: string;
   readonly opened: string[] = [];
   readonly finished: { name: string; from: string; by: Protocol; bytes: number }[] = [];
   readonly logged: string[] = [];
   /** While it is set, nothing is answered. */
   gate: Promise<void> | undefined;
   readonly #bytes = new Map<string, Buffer>();
+
+  constructor(folder = mkdtempSync(join(tmpdir(), 'kraken-served-'))) {
+    this.folder = folder;
+  }
 
   /** In memory. */
   bytes(name: string, bytes: Buffer | string): Buffer {
