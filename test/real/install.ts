@@ -1,6 +1,8 @@
 /** The Debian packages that real tests speak to: installed where they are missing. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const PLACES = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
@@ -21,4 +23,30 @@ export function install(programs: Readonly<Record<string, string>>): void {
     last = spawnSync(program, args, { env, encoding: 'utf8' });
   }
   if (last.status !== 0) throw new Error(`${command} failed (${last.status}): ${last.stderr.trim().split('\n').slice(-3).join(' ')}`);
+}
+
+/** Where a kernel that was fetched once is kept for the next run. */
+const KERNELS = join(tmpdir(), 'kraken-kernel');
+
+/** The .deb of Debian's small kernel for virtual machines: KRAKEN_KERNEL_DEB, or fetched by apt. Throws an error that says what to do. */
+export function kernelPackage(): string {
+  const named = process.env['KRAKEN_KERNEL_DEB'];
+  if (named) return named;
+  mkdirSync(KERNELS, { recursive: true });
+  const kept = (): string | undefined => readdirSync(KERNELS).find((name) => /^linux-image-.*\.deb$/.test(name));
+  const fetched = kept();
+  if (fetched !== undefined) return join(KERNELS, fetched);
+  const find = (): string | undefined =>
+    /Depends: (linux-image-\d\S*)/.exec(
+      spawnSync('apt-cache', ['depends', 'linux-image-cloud-amd64'], { encoding: 'utf8' }).stdout ?? '',
+    )?.[1];
+  if (find() === undefined) spawnSync('apt-get', ['update']);
+  const name = find();
+  const got = name === undefined ? undefined : spawnSync('apt-get', ['download', name], { cwd: KERNELS, encoding: 'utf8' });
+  const file = kept();
+  if (file === undefined)
+    throw new Error(
+      `no kernel could be fetched by apt (${got?.stderr?.trim() || 'there is no package linux-image-cloud-amd64'}): name the .deb of one in KRAKEN_KERNEL_DEB`,
+    );
+  return join(KERNELS, file);
 }
