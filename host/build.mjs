@@ -45,7 +45,7 @@ async function plugins() {
 const bundles = [
   {
     folder: 'host',
-    entries: ['cli/kraken.ts'],
+    entries: ['cli/kraken.ts', 'vm/firmware.ts'],
     options: { banner: { js: REQUIRE }, external: PACKAGES, entryNames: '[name]' },
     command: 'kraken.js',
     copied: ['layer0/init.sh'],

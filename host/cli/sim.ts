@@ -10,6 +10,7 @@ import { count } from './words.ts';
 const MOST_NODES = 100_000;
 
 export const sim: Action = async (call) => {
+  if (flag(call, 'vm') !== undefined) return (await import('./sim-vm.ts')).simVm(call);
   const nodes = parseCount(flag(call, 'nodes'), '--nodes', 16, MOST_NODES);
   const seed = parseCount(flag(call, 'seed'), '--seed', 1, 2 ** 31);
   const scale = parseAmount(flag(call, 'scale'), '--scale', 1);

@@ -172,7 +172,12 @@ export class Box {
   #announce(): ChildProcess {
     this.network.ip([`addr add fd00:99::1/64 dev ${BRIDGE} nodad`]);
     const args = ['--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--user=root', '--pid-file', `--interface=${BRIDGE}`];
-    const router = ['--enable-ra', '--dhcp-range=fd00:99::,ra-only,64', `--ra-param=${BRIDGE},5`, `--dhcp-leasefile=${join(this.folder, 'leases')}`];
+    const router = [
+      '--enable-ra',
+      '--dhcp-range=fd00:99::,ra-only,64',
+      `--ra-param=${BRIDGE},5`,
+      `--dhcp-leasefile=${join(this.folder, 'leases')}`,
+    ];
     return this.network.spawn('dnsmasq', [...args, ...router], { stdio: 'ignore' });
   }
 }

@@ -11,7 +11,18 @@ export type Kind = 'discover' | 'offer' | 'request' | 'ack' | 'nak';
 const TYPES: Readonly<Record<Kind, number>> = { discover: 1, offer: 2, request: 3, ack: 5, nak: 6 };
 const HEADER = 236;
 const COOKIE = Buffer.from([99, 130, 83, 99]);
-const OPTION = { mask: 1, router: 3, requestedIp: 50, type: 53, server: 54, wanted: 55, largest: 57, vendor: 60, file: 67, end: 255 } as const;
+const OPTION = {
+  mask: 1,
+  router: 3,
+  requestedIp: 50,
+  type: 53,
+  server: 54,
+  wanted: 55,
+  largest: 57,
+  vendor: 60,
+  file: 67,
+  end: 255,
+} as const;
 /** iPXE's own: what it can do. HTTP, bzImage, menus. */
 const FEATURES = Buffer.from([0x13, 1, 1, 0x18, 1, 1, 0x27, 1, 1]);
 
@@ -57,7 +68,12 @@ export function encode({ kind, mac, xid, secs, offer }: ToSend): Buffer {
     [175, FEATURES],
     [61, Buffer.concat([Buffer.from([1]), hardware])],
     [97, Buffer.concat([Buffer.from([0]), Buffer.alloc(10), hardware])],
-    ...(offer ? ([[OPTION.requestedIp, bytesOf(offer.ip)], [OPTION.server, bytesOf(offer.server)]] as [number, Buffer][]) : []),
+    ...(offer
+      ? ([
+          [OPTION.requestedIp, bytesOf(offer.ip)],
+          [OPTION.server, bytesOf(offer.server)],
+        ] as [number, Buffer][])
+      : []),
   ];
   return Buffer.concat([
     header,

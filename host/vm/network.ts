@@ -10,6 +10,8 @@ import { once } from 'node:events';
 export const HEAD = '10.99.0.1';
 export const SUBNET = '255.255.0.0';
 export const BRIDGE = 'br0';
+/** Theirs alone: what serves the bridge has no business at their addresses. */
+const BMC_LINK = 'bmc0';
 export const bmcAddress = (number: number): string => `10.99.1.${number}`;
 export const nodeAddress = (number: number): string => `10.99.2.${number}`;
 export const macOf = (number: number): string => `52:54:00:99:02:${number.toString(16).padStart(2, '0')}`;
@@ -47,13 +49,18 @@ export class VmNetwork {
       `link add ${BRIDGE} type bridge stp_state 0 forward_delay 0`,
       `addr add ${HEAD}/16 dev ${BRIDGE}`,
       `link set ${BRIDGE} up`,
+      // A bridge without a running port has no carrier, and an interface without one shows its address to nobody.
+      `link add wire0 type veth peer name ${BMC_LINK}`,
+      `link set wire0 master ${BRIDGE}`,
+      'link set wire0 up',
+      `link set ${BMC_LINK} up`,
     ]);
   }
 
   /** The BMC's address, and the socket that the machine's network card is plugged into. */
   plugIn(number: number): void {
     this.ip([
-      `addr add ${bmcAddress(number)}/32 dev ${BRIDGE}`,
+      `addr add ${bmcAddress(number)}/32 dev ${BMC_LINK}`,
       `tuntap add tap${number} mode tap`,
       `link set tap${number} master ${BRIDGE}`,
       `link set tap${number} up`,
@@ -76,12 +83,12 @@ export class VmNetwork {
   cutBmc(number: number): void {
     const address = bmcAddress(number);
     const nobody = `02:00:00:99:01:${number.toString(16).padStart(2, '0')}`;
-    this.ip([`addr del ${address}/32 dev ${BRIDGE}`, `neigh replace ${address} lladdr ${nobody} nud permanent dev ${BRIDGE}`]);
+    this.ip([`addr del ${address}/32 dev ${BMC_LINK}`, `neigh replace ${address} lladdr ${nobody} nud permanent dev ${BRIDGE}`]);
   }
 
   mendBmc(number: number): void {
     const address = bmcAddress(number);
-    this.ip([`neigh del ${address} dev ${BRIDGE}`, `addr add ${address}/32 dev ${BRIDGE}`]);
+    this.ip([`neigh del ${address} dev ${BRIDGE}`, `addr add ${address}/32 dev ${BMC_LINK}`]);
   }
 
   /** Starts a program in the box, as a session of its own so that a Ctrl-C is not for it; the process id is the program's. */
@@ -107,5 +114,6 @@ export class VmNetwork {
 
 function run(program: string, args: readonly string[], input = ''): void {
   const { status, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${program} ${args.slice(0, 4).join(' ')} failed (${status}): ${stderr.trim()}${input && `\n${input}`}`);
+  if (status !== 0)
+    throw new Error(`${program} ${args.slice(0, 4).join(' ')} failed (${status}): ${stderr.trim()}${input && `\n${input}`}`);
 }
