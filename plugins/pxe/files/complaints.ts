@@ -1,12 +1,17 @@
-/** What goes wrong with clients, told to a person without letting clients write the log: once a minute for each thing, so many in all. */
+/**
+ * What goes wrong, told to a person without letting clients write the log: each thing once a minute, few of one client, and so many of
+ * all clients. What is the server's own trouble is told however loud the clients are.
+ */
 import type { Log } from '../served.ts';
 
 const MINUTE_MS = 60_000;
-const MOST_A_MINUTE = 60;
+const MOST_OF_ONE = 6;
+const MOST_OF_ALL = 60;
 
 export class Complaints {
   readonly #log: Log;
-  readonly #told = new Set<string>();
+  readonly #told = new Map<string, Set<string>>();
+  #count = 0;
   #since = Number.NEGATIVE_INFINITY;
   #untold = 0;
 
@@ -14,20 +19,23 @@ export class Complaints {
     this.#log = log;
   }
 
-  /** `about` is what makes it the same complaint; `now` in milliseconds. */
-  tell(about: string, message: string, now: number, level: 'warn' | 'error' = 'warn'): void {
+  /** `whose`: a client's address, or `server`; `about` is what makes it the same complaint; `now` in milliseconds. */
+  tell(whose: 'server' | (string & {}), about: string, message: string, now: number, level: 'warn' | 'error' = 'warn'): void {
     if (now - this.#since >= MINUTE_MS) this.#startMinute(now);
-    if (this.#told.has(about) || this.#told.size >= MOST_A_MINUTE) {
+    const told = this.#told.get(whose) ?? new Set<string>();
+    if (told.has(about) || (whose !== 'server' && (told.size >= MOST_OF_ONE || this.#count >= MOST_OF_ALL))) {
       this.#untold++;
       return;
     }
-    this.#told.add(about);
+    this.#told.set(whose, told.add(about));
+    if (whose !== 'server') this.#count++;
     this.#log(level, message);
   }
 
   #startMinute(now: number): void {
     if (this.#untold > 0) this.#log('warn', `${this.#untold} more troubles of these or other clients were not logged in the minute before`);
     this.#told.clear();
+    this.#count = 0;
     this.#untold = 0;
     this.#since = now;
   }

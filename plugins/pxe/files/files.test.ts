@@ -149,18 +149,24 @@ test('an address may ask twice its pace at once, then at its pace; others are no
   assert.equal(taken('a', 0), 20);
   assert.equal(taken('b', 0), 20);
   assert.equal(taken('a', 500), 5);
+  pace.charge('b', 100);
+  assert.equal(taken('b', 400), 4);
   for (let i = 0; i < 4096; i++) pace.allows(`10.0.${i >> 8}.${i & 255}`, 500);
   assert.equal(taken('a', 500), 20);
 });
 
-test('complaints: each once a minute, 60 in all, and how many were left out', () => {
+test('complaints: each once a minute, 6 of one client, 60 of all, the server’s own always, and how many were left out', () => {
   const complaints = new Complaints(source.log);
-  for (let i = 0; i < 3; i++) complaints.tell('a', 'a is wrong', i);
-  for (let i = 0; i < 100; i++) complaints.tell(`b${i}`, `b${i} is wrong`, 10);
+  for (let i = 0; i < 3; i++) complaints.tell('a', 'it', 'a is wrong', i);
+  for (let i = 0; i < 10; i++) complaints.tell('b', `${i}`, `b is wrong in ${i}`, 10);
+  assert.equal(source.logged.length, 7);
+  for (let i = 0; i < 100; i++) complaints.tell(`c${i}`, 'it', `c${i} is wrong`, 20);
   assert.equal(source.logged.length, 60);
-  complaints.tell('a', 'a is wrong', 60_000);
-  assert.deepEqual(source.logged.slice(60), [
-    'warn 43 more troubles of these or other clients were not logged in the minute before',
+  for (let i = 0; i < 2; i++) complaints.tell('server', 'disk', 'the disk is gone', 30, 'error');
+  assert.deepEqual(source.logged.slice(60), ['error the disk is gone']);
+  complaints.tell('a', 'it', 'a is wrong', 60_000);
+  assert.deepEqual(source.logged.slice(61), [
+    'warn 54 more troubles of these or other clients were not logged in the minute before',
     'warn a is wrong',
   ]);
 });

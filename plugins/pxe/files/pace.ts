@@ -31,6 +31,12 @@ export class Pace {
     return true;
   }
 
+  /** More than the one that was taken for asking. */
+  charge(address: string, tokens: number): void {
+    const bucket = this.#buckets.get(address);
+    if (bucket !== undefined) bucket.tokens = Math.max(0, bucket.tokens - tokens);
+  }
+
   #replace(oldest: string, address: string, now: number): boolean {
     this.#buckets.delete(oldest);
     return this.allows(address, now);

@@ -16,7 +16,7 @@ export interface HttpLimits {
   /** At once, of all clients and of one address; idle ones make room for new ones. */
   readonly connections: number;
   readonly perAddress: number;
-  /** Of one address, in the long run; twice as many at once. Who asks more often is cut off. */
+  /** Of one address, in the long run, connections counted too; twice as many at once. Who asks more often is cut off. */
   readonly requestsPerSecond: number;
   /** Milliseconds for a request to be there in full. */
   readonly requestMs: number;
@@ -36,6 +36,8 @@ const LIMITS: HttpLimits = {
   idleMs: 5000,
   cacheBytes: 64 * 1024 * 1024,
 };
+/** What a request that is not for its sender costs of that sender's pace. */
+const STRANGERS_CHARGE = 20;
 const HEADER_BYTES = 8192;
 const MOST_HEADERS = 64;
 
@@ -107,7 +109,7 @@ export class HttpService {
   }
 
   async #listen(address: string, port: number): Promise<void> {
-    const { requestMs, idleMs } = this.#limits;
+    const { requestMs, idleMs, stallMs } = this.#limits;
     const server = createServer({
       maxHeaderSize: HEADER_BYTES,
       headersTimeout: requestMs,
@@ -116,6 +118,8 @@ export class HttpService {
       connectionsCheckingInterval: Math.min(1000, requestMs / 2),
       noDelay: true,
     });
+    // Whatever else a connection may wait for.
+    server.timeout = 2 * stallMs;
     server.maxHeadersCount = MOST_HEADERS;
     server.on('connection', (socket) => this.#admit(socket));
     server.on('request', (request, response) => void this.#serve(request, response));
@@ -126,20 +130,24 @@ export class HttpService {
       server.once('error', (error) => reject(explainListenError('HTTP (TCP)', address, port, error)));
       server.listen({ host: address, port, backlog: 4096 }, resolve);
     });
-    server.on('error', (error) => this.#complaints.tell('server', `HTTP: ${error.message}`, performance.now(), 'error'));
+    server.on('error', (error) => this.#complaints.tell('server', 'error', `HTTP: ${error.message}`, performance.now(), 'error'));
     this.#servers.push(server);
   }
 
   #admit(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
+    if (!this.#pace.allows(address, performance.now())) {
+      socket.destroy();
+      return;
+    }
     const outcome = this.#connections.admit(socket, address);
     const { connections, perAddress } = this.#limits;
     if (outcome === 'full') {
       const what = `HTTP: all ${connections} connections that are allowed at once are in use; who connects now is turned away`;
-      this.#complaints.tell('full', what, performance.now());
+      this.#complaints.tell('server', 'full', what, performance.now());
     } else if (outcome === 'address full') {
       const what = `HTTP: ${address} has ${perAddress} requests under way, the most that are allowed; it is turned away`;
-      this.#complaints.tell(`${address} full`, what, performance.now());
+      this.#complaints.tell(address, 'full', what, performance.now());
     }
   }
 
@@ -162,7 +170,9 @@ export class HttpService {
       const served = await this.#source.open(asked.name, from, 'http');
       if (response.destroyed) return;
       if (served.kind === 'refused') {
-        this.#complaints.tell(`${from} ${asked.name}`, `HTTP: ${asked.name} was refused to ${from}: ${served.why}`, since);
+        this.#complaints.tell(from, asked.name, `HTTP: ${asked.name} was refused to ${from}: ${served.why}`, since);
+        // A stranger has no reason to ask again.
+        if (served.status === 403) this.#pace.charge(from, STRANGERS_CHARGE);
         refuse(request, response, served.status, served.why);
       } else await this.#give(request, response, asked.name, from, served, since);
     } catch (error) {
@@ -208,7 +218,7 @@ export class HttpService {
   /** Where bytes have gone already, only the end of the connection tells the client that this is not all. */
   #trouble(request: IncomingMessage, response: ServerResponse, name: string, from: string, error: unknown): void {
     const { client, person, isPassing } = unreadable(error, name);
-    this.#complaints.tell(`unreadable ${name}`, `HTTP: an answer to ${from} was broken off: ${person}`, performance.now());
+    this.#complaints.tell('server', name, `HTTP: an answer to ${from} was broken off: ${person}`, performance.now());
     if (response.headersSent) response.destroy();
     else refuse(request, response, 503, client, isPassing ? { 'Retry-After': 2 } : {});
   }
@@ -219,7 +229,7 @@ export class HttpService {
       if (!sending.isStuck(now - this.#limits.stallMs)) continue;
       const what = `took no more for ${this.#limits.stallMs / 1000} s, after ${sending.bytes} bytes`;
       const from = plainAddress(socket.remoteAddress ?? '');
-      this.#complaints.tell(`${from} slow`, `HTTP: a connection of ${from} was closed, because it ${what}`, now);
+      this.#complaints.tell(from, 'slow', `HTTP: a connection of ${from} was closed, because it ${what}`, now);
       this.#sendings.delete(socket);
       socket.destroy();
     }

@@ -20,8 +20,8 @@ export interface Surroundings {
   /** Milliseconds from anywhere. */
   now(): number;
   send(parts: readonly Uint8Array[]): void;
-  /** For a person: `about` is what makes two of them the same. */
-  complain(about: string, message: string): void;
+  /** For a person; whose fault it may be, and what makes two of them the same. */
+  complain(whose: string, about: string, message: string): void;
   ended(job: Job): void;
 }
 
@@ -59,7 +59,7 @@ export class Job {
       const served = await this.#around.source.open(name, address, 'tftp');
       if (this.#isEnded) return;
       if (served.kind === 'refused') {
-        this.#around.complain(`${address} ${name}`, `TFTP: ${name} was refused to ${address}: ${served.why}`);
+        this.#around.complain(address, name, `TFTP: ${name} was refused to ${address}: ${served.why}`);
         this.#fail(REFUSED[served.status], served.why);
         return;
       }
@@ -90,7 +90,7 @@ export class Job {
     }
     const { name, address } = this.asked;
     const what = transfer.isSent ? 'did not acknowledge the end of' : 'fell silent within';
-    this.#around.complain(`${address} silent`, `TFTP: ${address} ${what} ${name}; given up after ${Math.round(now - this.#since)} ms`);
+    this.#around.complain(address, 'silent', `TFTP: ${address} ${what} ${name}; given up after ${Math.round(now - this.#since)} ms`);
     this.#fail(ERROR.other, 'no acknowledgement came');
   }
 
@@ -150,7 +150,7 @@ export class Job {
     if (this.#isEnded) return;
     const { name, address } = this.asked;
     const { client, person } = unreadable(error, name);
-    this.#around.complain(`unreadable ${name}`, `TFTP: a transfer to ${address} was broken off: ${person}`);
+    this.#around.complain('server', name, `TFTP: a transfer to ${address} was broken off: ${person}`);
     this.#fail(ERROR.other, client);
   }
 

@@ -44,7 +44,10 @@ class Client {
   async next(ms = 2000): Promise<Came | undefined> {
     const end = performance.now() + ms;
     while (this.#came.length === 0 && performance.now() < end)
-      await Promise.race([new Promise<void>((resolve) => (this.#wake = resolve)), sleep(Math.max(1, end - performance.now()))]);
+      await Promise.race([
+        new Promise<void>((resolve) => (this.#wake = resolve)),
+        sleep(Math.max(1, end - performance.now()), undefined, { ref: false }),
+      ]);
     return this.#came.shift();
   }
 
@@ -247,21 +250,32 @@ test('while the source is slow, nobody can heap up questions', async () => {
   await until('answers', () => service.held.transfers === 0);
 });
 
-test('beyond the limit of all transfers nothing is said: who asks again finds room', async () => {
+test('beyond the limit of all transfers nothing is said, and who asks again finds room; who never answers makes room', async () => {
   const { source, service, port } = await stage({ transfers: 2 });
   source.bytes('small', 'hello');
+  source.bytes('whole', pattern(600));
   const [a, b, c] = [await client('127.0.0.2'), await client('127.0.0.3'), await client('127.0.0.4')];
-  a.send(port, rrq('small'));
-  b.send(port, rrq('small'));
-  const tid = (await a.next())?.port ?? 0;
-  await b.next();
+  a.send(port, rrq('whole'));
+  b.send(port, rrq('whole'));
+  const tidA = (await a.next())?.port ?? 0;
+  const tidB = (await b.next())?.port ?? 0;
+  a.ack(1, tidA);
+  b.ack(1, tidB);
+  await Promise.all([a.next(), b.next()]);
   c.send(port, rrq('small'));
   assert.equal(await c.next(150), undefined);
   assert.match(source.logged.join(), /all 2 transfers that are allowed at once are under way/);
-  a.ack(1, tid);
+  a.ack(2, tidA);
   await until('room', () => service.held.transfers === 1);
   c.send(port, rrq('small'));
   await c.expect(data(1, 'hello'));
+  const d = await client('127.0.0.5');
+  d.send(port, rrq('small'));
+  await d.expect(data(1, 'hello'));
+  assert.equal(service.held.transfers, 2);
+  c.ack(1, tidA);
+  b.ack(2, tidB);
+  await until('it was not the one that answers', () => source.finished.some(({ from }) => from === '127.0.0.3'));
 });
 
 test('a flood of requests of one address is dropped unread; the next address is served', async () => {

@@ -14,7 +14,10 @@ import { Job } from './job.ts';
 import { ERROR, type ErrorCode, errorPacket, type Packet, parsePacket } from './packet.ts';
 
 export interface TftpLimits {
-  /** At once, of all clients. Who asks beyond it hears nothing, asks again, and finds room then. */
+  /**
+   * At once, of all clients. Beyond it, those whose client has never answered make room, because that client may not exist; where
+   * there is none of these, who asks hears nothing, asks again, and finds room then.
+   */
   readonly transfers: number;
   /** At once, of one address; beyond it, its oldest one ends, because a machine that starts anew forgets what it had begun. */
   readonly perAddress: number;
@@ -22,6 +25,7 @@ export interface TftpLimits {
   readonly requestsPerSecond: number;
   /** Bytes: what fits into an Ethernet frame, because fragments are what boot firmware and switches lose. */
   readonly blksize: number;
+  /** Blocks: a burst of more is what small switches drop, and is hardly faster. */
   readonly windowsize: number;
   readonly cacheBytes: number;
 }
@@ -31,7 +35,7 @@ const LIMITS: TftpLimits = {
   perAddress: 16,
   requestsPerSecond: 50,
   blksize: 1468,
-  windowsize: 64,
+  windowsize: 16,
   cacheBytes: 16 * 1024 * 1024,
 };
 /** The same client's transfers follow each other on different ones: what comes late for one does not reach the next. */
@@ -154,7 +158,7 @@ export class TftpService {
     }
     const named = cleanName(packet.name);
     if ('wrong' in named) {
-      this.#complaints.tell(`${from.address} name`, `TFTP: a request of ${from.address} was refused: the name ${named.wrong}`, now);
+      this.#complaints.tell(from.address, 'name', `TFTP: a request of ${from.address} was refused: the name ${named.wrong}`, now);
       this.#refuse(station, from, ERROR.access, `the name ${named.wrong}`);
       return;
     }
@@ -169,13 +173,18 @@ export class TftpService {
     const { transfers, perAddress } = this.#limits;
     const own = this.#byAddress.get(plainAddress(address));
     if (own !== undefined && own.size >= perAddress) {
-      const oldest = [...own].find((job) => !job.isPending);
+      const oldest = firstOf(own, (job) => !job.isPending && !job.isProven) ?? firstOf(own, (job) => !job.isPending);
       if (oldest === undefined) return false;
       oldest.end();
     }
     if (this.#jobs.size < transfers) return true;
+    const unproven = firstOf(this.#jobs, (job) => !job.isPending && !job.isProven);
+    if (unproven !== undefined) {
+      unproven.end();
+      return true;
+    }
     const what = `TFTP: all ${transfers} transfers that are allowed at once are under way; who asks now has to ask again`;
-    this.#complaints.tell('full', what, now);
+    this.#complaints.tell('server', 'full', what, now);
     return false;
   }
 
@@ -191,7 +200,7 @@ export class TftpService {
         limits: this.#limits,
         now: () => performance.now(),
         send: (parts) => this.#send(line.socket, parts, from),
-        complain: (about, message) => this.#complaints.tell(about, message, performance.now()),
+        complain: (whose, about, message) => this.#complaints.tell(whose, about, message, performance.now()),
         ended: (ended) => {
           if (line.jobs.get(key) === ended) line.jobs.delete(key);
           if (station.lineOf.get(key) === line) station.lineOf.delete(key);
@@ -252,9 +261,14 @@ export class TftpService {
     if (this.#stations.length === 0) return;
     socket.send(parts, port, address, (error) => {
       if (error === null) return;
-      this.#complaints.tell(`${address} send`, `TFTP: cannot send to ${spell(address, port)}: ${error.message}`, performance.now());
+      this.#complaints.tell(address, 'send', `TFTP: cannot send to ${spell(address, port)}: ${error.message}`, performance.now());
     });
   }
+}
+
+function firstOf(jobs: Iterable<Job>, isIt: (job: Job) => boolean): Job | undefined {
+  for (const job of jobs) if (isIt(job)) return job;
+  return undefined;
 }
 
 async function bind(address: string, port: number): Promise<Socket> {

@@ -204,6 +204,34 @@ test('an acknowledgement within the window: what comes after it is sent again, a
   assert.deepEqual(blocks(transfer, 3), []);
 });
 
+test('a client that says after every block that the next one is missing is sent some of it again at once, and then little', () => {
+  const transfer = begin(512 * 20_000, { windowsize: '64' });
+  let sent = 0;
+  let last = -1;
+  let now = 0;
+  for (; transfer.state === 'open'; now++) {
+    transfer.tick(now);
+    const out = blocks(transfer, now);
+    sent += out.length;
+    if (out.length === 0) continue;
+    last++;
+    transfer.acknowledge(last % 65_536, now);
+  }
+  assert.equal(last, 20_001);
+  assert.ok(sent < 512 + 2 * 64 + (64 * now) / 250, `${sent} blocks in ${now} ms`);
+});
+
+test('a client that acknowledges every block of a window by itself is sent a few times the file, not a window for each', () => {
+  const transfer = begin(512 * 20_000, { windowsize: '64' });
+  let sent = blocks(transfer, 0).length;
+  for (let block = 0; block <= 20_001; block++) {
+    transfer.acknowledge(block % 65_536, 0);
+    sent += blocks(transfer, 0).length;
+  }
+  assert.equal(transfer.state, 'done');
+  assert.ok(sent < 20_000 * 6, `${sent} blocks`);
+});
+
 const NONSENSE = [0, 2, 9, 10, 40_000, 65_535];
 test('what was not sent, or was acknowledged before, changes nothing', () => {
   const transfer = begin(512 * 100);

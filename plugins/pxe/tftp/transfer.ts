@@ -14,6 +14,12 @@ const SHORTEST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 /** Silence this often in a row, each twice as long as the one before, ends it: 31 s with the times above. */
 const MOST_SILENCES = 6;
+/**
+ * A client that says after every block that the next one is missing has a window sent again each time. So blocks are sent again at once
+ * only while there is credit: some to begin with, more for each block that arrives; who has used it up waits for the time to come.
+ */
+const FIRST_CREDIT = 512;
+const CREDIT_A_BLOCK = 4;
 
 export class Transfer {
   readonly size: number;
@@ -26,6 +32,7 @@ export class Transfer {
   /** The highest block that was ever sent. */
   #sent: number;
   #silences = 0;
+  #credit = FIRST_CREDIT;
   /** When to send again; never, while there is something left to send for the first time. */
   #deadline = Number.POSITIVE_INFINITY;
   /** When the window was complete, unless some of it was sent before: then it is not known which one was acknowledged (Karn). */
@@ -63,8 +70,10 @@ export class Transfer {
     if (this.#state !== 'open' || this.#next > end) return undefined;
     const block = this.#next++;
     const isAgain = block <= this.#sent;
-    if (isAgain) this.#windowAt = undefined;
-    else this.#sent = block;
+    if (isAgain) {
+      this.#windowAt = undefined;
+      this.#credit--;
+    } else this.#sent = block;
     if (block === end) {
       this.#deadline = now + this.#wait();
       if (!isAgain) this.#windowAt = now;
@@ -85,11 +94,14 @@ export class Transfer {
     const acked = this.#acked + news;
     if (acked === this.#sent && this.#windowAt !== undefined) this.#learn(now - this.#windowAt);
     this.#acked = acked;
-    // Not all of the window: a block after it is missing, and the client has dropped what came after that (RFC 7440, 4).
-    this.#next = acked + 1;
     this.#silences = 0;
-    this.#deadline = Number.POSITIVE_INFINITY;
     this.#windowAt = undefined;
+    this.#credit = Math.min(this.#credit + CREDIT_A_BLOCK * news, FIRST_CREDIT);
+    // Not all of the window: a block after it is missing, and the client has dropped what came after that (RFC 7440, 4).
+    const isGap = acked < this.#sent;
+    const mustWait = isGap && this.#credit <= 0;
+    this.#next = mustWait ? Number.POSITIVE_INFINITY : acked + 1;
+    this.#deadline = mustWait ? now + this.#wait() : Number.POSITIVE_INFINITY;
     if (acked === this.#last) this.#state = 'done';
   }
 
