@@ -1,6 +1,5 @@
 /** `kraken up`: the host in the foreground, until it is asked to stop. */
 import { existsSync, readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import type { HostConfig } from '../documents/config.ts';
 import type { HostOptions } from '../main.ts';
 import { EXIT, Failure, stoppedBy } from './failure.ts';
@@ -36,7 +35,6 @@ export const up: Action = async (call) => {
     ...(id === undefined ? {} : { id }),
     ...(io.terminal.output ? { log: readable(call) } : {}),
   };
-  keepHeapSmall();
   const { startHost } = await import('../main.ts');
   const host = await startHost(options);
   let asked = false;
@@ -64,14 +62,6 @@ async function configOf(call: Call): Promise<HostConfig | undefined> {
     );
   const { readConfig } = await import('../config.ts');
   return readConfig(call.paths.config);
-}
-
-/**
- * V8 lets garbage grow to the size of what lives before it looks: with 10,000 children 300 MB and more. At a fifth it is 240 MB, for
- * no more processor time (`npm run bench -- sync`).
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=20');
 }
 
 /** Where there is no /proc there was no command line. */
