@@ -12,6 +12,8 @@ export interface Board {
   freeze(): void;
   /** Its kernel panics. Rejects where it has none that could. */
   panic(): Promise<void>;
+  /** Every process but the first is killed. Rejects where nothing reaches them. */
+  killProcesses(): Promise<void>;
 }
 
 /** A board that ends as soon as it starts is not started faster than this. */
@@ -66,6 +68,11 @@ export class Machine {
   panic(): Promise<void> {
     this.#log.note('is made to panic');
     return this.#board.panic();
+  }
+
+  killProcesses(): Promise<void> {
+    this.#log.note('its processes are killed');
+    return this.#board.killProcesses();
   }
 
   /** Off, and until nothing of it runs. */

@@ -52,6 +52,10 @@ export class QemuBoard implements Board {
     return qmp(join(this.#options.folder, 'qmp'), 'inject-nmi');
   }
 
+  killProcesses(): Promise<void> {
+    return Promise.reject(new Error('nothing reaches the processes of a PC from outside'));
+  }
+
   /** Without acceleration, which virtual machines that run this have not, or not well. */
   #arguments(): string[] {
     const { number, folder, firmware, memoryMiB } = this.#options;

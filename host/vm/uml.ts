@@ -48,15 +48,22 @@ export class UmlBoard implements Board {
     if (this.#process) signalGroup(this.#process, 'SIGSTOP');
   }
 
-  /** By SysRq, which the kernel does where it was booted with `sysrq_always_enabled`. */
-  async panic(): Promise<void> {
-    const socket = join(this.#file('uml'), 'node', 'mconsole');
-    // It answers no more when it has panicked.
-    await promisify(execFile)('uml_mconsole', [socket, 'sysrq', 'c'], { timeout: PANIC_LIMIT }).catch(() => undefined);
+  panic(): Promise<void> {
+    return this.#sysrq('c');
+  }
+
+  killProcesses(): Promise<void> {
+    return this.#sysrq('i');
   }
 
   #file(name: string): string {
     return join(this.#options.folder, name);
+  }
+
+  /** The kernel does it where it was booted with `sysrq_always_enabled`. One that has panicked answers no more. */
+  async #sysrq(key: string): Promise<void> {
+    const socket = join(this.#file('uml'), 'node', 'mconsole');
+    await promisify(execFile)('uml_mconsole', [socket, 'sysrq', key], { timeout: PANIC_LIMIT }).catch(() => undefined);
   }
 
   #watch(child: ChildProcess, signal: AbortSignal): ReturnType<typeof endOf> {

@@ -1,0 +1,38 @@
+/** One PC from cold to SYNC, whole: BMC, firmware, PXE, kernel, layer 0, phone home; where its time goes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { boxText, partsOfBoot } from './boot-parts.ts';
+import { BoxLab } from './box-lab.ts';
+
+/** Seconds of an emulated machine on a machine that does other things, too. Alone, it is half of that. */
+const LIMIT: Readonly<Record<string, number>> = { bios: 60, uefi: 90 };
+/** Kraken's own part at the head. */
+const OWN_LIMIT = 1000;
+
+for (const firmware of ['bios', 'uefi'] as const)
+  test(`one machine with ${firmware.toUpperCase()} firmware, described while it is off, boots and is in sync`, async () => {
+    const lab = await BoxLab.open({ machines: 1, kind: 'qemu', firmware, args: 'console=ttyS0' });
+    try {
+      const from = await lab.apply();
+      await lab.until('SYNC', 120, async () => (await lab.inSync()).length === 1);
+      const seconds = (Date.now() - from) / 1000;
+      const history = (await lab.history()).filter(({ node }) => node === 'kr1');
+      const boot = partsOfBoot(history, lab.box.serial(1).lines());
+      console.log(`${firmware}: SYNC ${seconds.toFixed(1)} s after the description\n${boxText(boot)}`);
+      assert.deepEqual(lab.switched(1), ['set power 1'], 'the BMC was told something else than to switch it on, once');
+      assert.equal(lab.box.machine(1).boots, 1, 'it went through its firmware more than once');
+      assert.ok(boot.krakenMs < OWN_LIMIT, `Kraken at the head took ${boot.krakenMs} ms of it`);
+      assert.ok(seconds < (LIMIT[firmware] ?? 0), `it took ${seconds} s`);
+      const steps = history.filter(({ view, path }) => view === 'dsc' && path === '/pxe/step').map(({ to }) => String(to));
+      const wanted =
+        firmware === 'bios' ? ['ACK', 'SCRIPT', 'KERNEL', 'INITRAMFS'] : ['ACK', 'LOADER', 'ACK', 'SCRIPT', 'KERNEL', 'INITRAMFS'];
+      assert.deepEqual(
+        steps.filter((step) => !['DISCOVER', 'OFFER', 'REQUEST'].includes(step)),
+        wanted,
+        'the history does not follow the boot',
+      );
+      assert.equal((await lab.seen('/pxe/boot')).get('kr1'), 'CURRENT');
+    } finally {
+      await lab.end();
+    }
+  });
