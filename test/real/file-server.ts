@@ -10,7 +10,7 @@ import { TftpService } from '../../plugins/pxe/tftp/service.ts';
 
 export interface Report {
   readonly listens: { readonly tftp: string; readonly http: string };
-  readonly held: { readonly tftp: object; readonly http: object };
+  readonly held: { readonly tftp: TftpService['held']; readonly http: HttpService['held'] };
   readonly opened: readonly string[];
   readonly finished: readonly { readonly name: string; readonly from: string; readonly bytes: number }[];
   readonly logged: readonly string[];

@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Deed, Foe } from './file-foes.ts';
 import type { Report } from './file-server.ts';
 import { install } from './install.ts';
 import { Network } from './network.ts';
@@ -95,6 +97,8 @@ interface Run {
 
 async function run(program: string, args: readonly string[], input = '', limitMs = 60_000): Promise<Run> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: limitMs });
+  // Most read nothing, and some end before it could be written.
+  child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code: child.exitCode ?? -1, out: `${out}${errors}` };
@@ -290,3 +294,64 @@ for (const [how, limits] of [
       await one.stop();
     }
   });
+
+/** Milliseconds that each kind of foe acts. */
+const FOE_MS = 5000;
+/** A node that fetches its files meanwhile, on two cores that the foe has one of: two requests may be lost, which curl repeats after 6 s. */
+const FETCH_LIMIT = 14_000;
+const FOES: readonly Pick<Foe, 'kind' | 'addresses' | 'each'>[] = [
+  { kind: 'datagrams', addresses: 1, each: 1 },
+  { kind: 'datagrams', addresses: 200, each: 1 },
+  { kind: 'silent', addresses: 300, each: 15 },
+  { kind: 'readers', addresses: 60, each: 20 },
+  { kind: 'askers', addresses: 1, each: 16 },
+  { kind: 'askers', addresses: 20, each: 4 },
+];
+for (const { kind, addresses, each } of FOES)
+  test(`foes: ${kind}, ${addresses} addresses with ${each} each; a node is served meanwhile, and no connection of theirs is left`, async () => {
+    const one = await FileServer.start('127.0.0.1', { stallMs: 2000, requestMs: 2000 });
+    try {
+      await run('curl', ['-s', '-f', '-o', '/dev/null', `http://${one.listens.http}/kernel`]);
+      const idle = one.memory;
+      one.forgetPeak();
+      const script = fileURLToPath(new URL('file-foes.ts', import.meta.url));
+      const foe: Foe = { kind, addresses, each, ms: FOE_MS, ...one.listens };
+      const deed = run(process.execPath, ['--import', 'tsx', script], JSON.stringify(foe));
+      await sleep(1500);
+      const times: number[] = [];
+      let most = 0;
+      for (const end = performance.now() + FOE_MS - 1500; performance.now() < end; most = Math.max(most, one.descriptors))
+        times.push(await bootOf(one));
+      const { sent, ended } = JSON.parse((await deed).out) as Deed;
+      const slowest = Math.round(Math.max(...times));
+      const grown = Math.round((one.peak - idle) / MIB);
+      console.log(`  ${sent} sent, ${ended} ended by the server; a node needs ${slowest} ms at most; ${most} descriptors, +${grown} MiB`);
+      const { logged } = await one.report();
+      assert.ok(slowest < FETCH_LIMIT, `${slowest} ms`);
+      assert.ok(grown * MIB < GROWTH_LIMIT, `grew by ${grown} MiB`);
+      assert.ok(most < 4096 + 100, `${most} descriptors`);
+      assert.ok(logged.length < 80, `${logged.length} lines logged`);
+      await gone(one);
+    } finally {
+      await one.stop();
+    }
+  });
+
+/** Milliseconds for what a node fetches: a kernel by HTTP, a loader by TFTP. */
+async function bootOf(one: FileServer): Promise<number> {
+  const from = performance.now();
+  const http = await run('curl', ['-s', '-S', '-f', '-o', '/dev/null', `http://${one.listens.http}/kernel`]);
+  assert.equal(http.code, 0, http.out);
+  const loader = ['-s', '-S', '-o', '/dev/null', '--interface', '127.0.0.9', '-m', '15', `tftp://${one.listens.tftp}/loader`];
+  const tftp = await run('curl', loader);
+  assert.equal(tftp.code, 0, tftp.out);
+  return performance.now() - from;
+}
+
+async function gone(one: FileServer): Promise<void> {
+  for (const end = performance.now() + 5000; ; await sleep(100)) {
+    const { held } = await one.report();
+    if (held.http.connections === 0) return;
+    assert.ok(performance.now() < end, `${JSON.stringify(held)} is left`);
+  }
+}

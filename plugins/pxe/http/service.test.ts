@@ -102,6 +102,13 @@ function fetch(
 
 const REQUESTS: readonly [what: string, path: string, headers: Record<string, string>, status: number, body: Buffer | string][] = [
   ['bytes in memory', '/small', {}, 200, 'hello'],
+  [
+    'HTTP/2, which it does not get',
+    '/small',
+    { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' },
+    200,
+    'hello',
+  ],
   ['an empty file', '/empty', {}, 200, ''],
   ['a file', '/large', {}, 200, large],
   ['from somewhere on', '/large', { range: 'bytes=65535-' }, 206, large.subarray(65_535)],

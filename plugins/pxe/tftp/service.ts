@@ -45,6 +45,7 @@ const SWEEP_MS = 100;
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 export interface TftpOptions {
+  /** Of this machine, each by itself: an answer to what came to 0.0.0.0 may leave from another address than was asked, and be dropped. */
   readonly addresses: readonly string[];
   readonly port: number;
   readonly source: Source;
