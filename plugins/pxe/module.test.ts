@@ -72,7 +72,6 @@ test('what it declares: two steps, what it sees by itself, that it may say who w
     wait: {
       mutates: { '/pxe/state': ['NONE', 'WAIT'] },
       requires: { '/physState': 'POWER_ON' },
-      failTo: { '/physState': 'PHYS_HANG' },
       timeout: '60s',
     },
     boot: {
@@ -184,6 +183,18 @@ test('its own loader and a server that nodes are told', async (t) => {
   assert.deepEqual(book.boot(lease, 'ipxe-x64', '10.0.0.1'), { file: 'http://10.0.0.250:80/boot.ipxe' });
 });
 
+test("a MAC that two nodes have is nobody's: whose it is not is told, and it is no stranger", async (t) => {
+  const { module, opened } = await lab(t, { [ID(7)]: { cfg: kr(7) }, [ID(8)]: { cfg: kr(8, { '/ipv4/ifaces/kraken/eth/mac': MAC(7) }) } });
+  const { book, sink } = opened[0] ?? assert.fail();
+  assert.equal(book.lease(MAC(7)), undefined);
+  for (let i = 0; i < 100; i++) sink.stranger({ mac: MAC(7), kind: 'bios', vendor: '', via: 'br0' });
+  await until('it is told', () => module.log.some(({ level }) => level === 'warn'));
+  const told = module.log.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  assert.match(told[0] ?? '', /^kr7 is not served: MAC 52:54:00:00:00:07 of its interface kraken is also that of kr8 \(interface kraken\)/);
+  assert.equal(told.length, 20, 'a log is not filled by whoever sends packets');
+  assert.deepEqual(await module.call('strangers'), { strangers: [] });
+});
+
 test('strangers are listed until they are nodes, the last first, at most 256', async (t) => {
   const { module, opened } = await lab(t, { [ID(7)]: { cfg: kr(7) } });
   const { sink } = opened[0] ?? assert.fail();
@@ -246,10 +257,7 @@ test('what cannot be opened now is said, to whoever asks and as a failed step, a
     under.log.map(({ level, message }) => `${level} ${message}`),
     ['error nothing is served: interface br0 has no IPv4 address: set it up; this is tried again every 5 s'],
   );
-  assert.match(
-    (await under.run('wait')).failed[ID(7)]?.message ?? '',
-    /^its boot cannot be served: interface br0 has no IPv4 address: set it up; there is no file/,
-  );
+  assert.match((await under.run('wait')).failed[ID(7)]?.message ?? '', /^nothing is served: interface br0 has no IPv4 address: set it up$/);
   const { missing } = (await under.call('show', { node: 'kr7' })) as { missing: string[] };
   assert.equal(missing[0], 'interface br0 has no IPv4 address: set it up');
   assert.equal(tries, 1);

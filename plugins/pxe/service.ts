@@ -1,6 +1,6 @@
 /** The running service: tables of the nodes, servers that ask them, and what is told to the host of what they saw. */
 import type { Host, Life } from '@kraken-hpc/sdk';
-import { Terminal } from '@kraken-hpc/sdk';
+import { Terminal, Unreachable } from '@kraken-hpc/sdk';
 import { BootFiles } from './boot/files.ts';
 import { Plans, SCRIPT_NAME } from './boot/plan.ts';
 import { NodeSource } from './boot/source.ts';
@@ -25,6 +25,8 @@ const MOST_STRANGERS = 256;
 /** How often the disk is looked at, in milliseconds. */
 const LOOK = 60_000;
 const TICK = 250;
+/** Lines a minute about packets that are dropped: anybody on the network can send them. */
+const MOST_DROPS = 20;
 /** How often the servers are opened that could not be. */
 const AGAIN = 5_000;
 
@@ -39,8 +41,8 @@ export class PxeService implements Book, Sink {
   readonly #follower: Follower;
   readonly #strangers = new Strangers(MOST_STRANGERS);
   #looking: NodeJS.Timeout | undefined;
-  /** Packets that were dropped since the last look, by why. */
-  readonly #dropped = new Map<string, number>();
+  /** Packets that were dropped since the last look, and told of. */
+  #drops = 0;
   #ticking: NodeJS.Timeout | undefined;
   #opening: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -115,26 +117,25 @@ export class PxeService implements Book, Sink {
 
   stranger(stranger: Stranger): void {
     const { mac, kind, via } = stranger;
-    if (this.#leases.isClaimed(mac)) {
-      this.dropped(`MAC ${mac} is described, and cannot be served: see kraken pxe show of its node`);
-      return;
-    }
+    const claimed = this.#leases.whyNot(mac);
+    if (claimed !== undefined) return this.dropped(claimed);
     if (this.#strangers.note(stranger, Date.now()))
       this.#log('info', `an unknown machine asks for an address: ${mac} (${kind}, by ${via}); kraken node adopt lists them`);
   }
 
   dropped(why: string): void {
-    if (this.#dropped.size < 64 || this.#dropped.has(why)) this.#dropped.set(why, (this.#dropped.get(why) ?? 0) + 1);
+    if (this.#drops++ < MOST_DROPS) this.#log('warn', why);
   }
 
-  /** Resolves when this node's boot could be served. Rejects with everything that is missing. */
+  /** Resolves when this node's boot could be served. Rejects with everything that is missing, or with Unreachable where nobody is served. */
   async prepare(id: string): Promise<void> {
     const node = this.#nodes.get(id);
     if (node === undefined) throw new Error(`node ${id} is not known to this service yet`);
     const plan = await this.#plans.of(node);
     this.#standing.note(id, plan);
-    const missing = [...this.#faults(), ...plan.missing];
-    if (missing.length > 0) throw new Error(`its boot cannot be served: ${missing.join('; ')}`);
+    // No fault of the node: it is tried until it can be.
+    if (this.#fault !== undefined) throw new Unreachable(`nothing is served: ${this.#fault}`);
+    if (plan.missing.length > 0) throw new Error(`its boot cannot be served: ${plan.missing.join('; ')}`);
   }
 
   /** By id or name. Rejects with Terminal where there is no such node. */
@@ -221,8 +222,8 @@ export class PxeService implements Book, Sink {
 
   #minute(): void {
     this.#standing.look();
-    for (const [why, count] of this.#dropped) this.#log('warn', `${count === 1 ? '' : `${count} times: `}dropped: ${why}`);
-    this.#dropped.clear();
+    if (this.#drops > MOST_DROPS) this.#log('warn', `${this.#drops - MOST_DROPS} more packets were dropped in the last minute`);
+    this.#drops = 0;
   }
 
   /** The clock runs only while something is to be said again. */

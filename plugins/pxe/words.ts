@@ -66,15 +66,21 @@ export const CONFIG = {
   files: { type: 'array', items: FILE, maxItems: 256, default: [], description: 'Further boot files that every node may fetch.' },
 } as const;
 
-const BOOT = { requires: { '/physState': 'POWER_ON' }, failTo: { '/physState': 'PHYS_HANG' } } as const;
+const ON = { '/physState': 'POWER_ON' } as const;
 
 export const STEPS = {
-  wait: { ...BOOT, mutates: { '/pxe/state': ['NONE', 'WAIT'] }, timeout: '60s' },
-  boot: { ...BOOT, mutates: { '/pxe/state': ['WAIT', 'INIT'], '/runState': ['UNKNOWN', 'INIT'] }, timeout: '20m' },
+  // It is done here: where it takes too long, it is not the machine that hangs.
+  wait: { mutates: { '/pxe/state': ['NONE', 'WAIT'] }, requires: ON, timeout: '60s' },
+  boot: {
+    mutates: { '/pxe/state': ['WAIT', 'INIT'], '/runState': ['UNKNOWN', 'INIT'] },
+    requires: ON,
+    failTo: { '/physState': 'PHYS_HANG' },
+    timeout: '20m',
+  },
 } as const;
 
 export const DISCOVERIES = {
-  follow: { discovers: ['/pxe/state', '/runState', '/pxe/step'], requires: { '/physState': 'POWER_ON' } },
+  follow: { discovers: ['/pxe/state', '/runState', '/pxe/step'], requires: ON },
   compare: { discovers: ['/pxe/boot'] },
 } as const;
 

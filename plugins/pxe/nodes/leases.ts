@@ -81,6 +81,12 @@ export class Leases {
     return this.#byMac.has(mac);
   }
 
+  /** Why nobody is served by this MAC, where nodes are described with it; undefined = none is. */
+  whyNot(mac: string): string | undefined {
+    const [claim] = this.#byMac.get(mac) ?? [];
+    return claim && `${claim.name} is not served: ${this.faults(claim.node).join('; ')}`;
+  }
+
   /** Why its interfaces are not served, in words. */
   faults(node: string): readonly string[] {
     const { claims, faults } = this.#nodes.get(node) ?? { claims: [], faults: [] };
