@@ -49,6 +49,7 @@ test('every method of the table for people is answered', async () => {
     'service/start': { service: 'sim' },
     'service/stop': { service: 'sim' },
     'service/restart': { service: 'sim' },
+    'service/call': { service: 'sim', call: 'show' },
     'service/logs': { service: 'sim', lines: 2 },
   };
   const methods = Object.entries(METHODS).flatMap(([method, { control, kind }]) => (control && kind === 'request' ? [method] : []));
