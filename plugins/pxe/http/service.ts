@@ -13,8 +13,9 @@ import { nameOf } from './request.ts';
 import { Sending } from './sending.ts';
 
 export interface HttpLimits {
-  /** At once, of all clients and of one address; idle ones make room for new ones. */
+  /** At once, of all clients; idle ones make room for new ones. */
   readonly connections: number;
+  /** At once, of one address. A reader that takes nothing holds up to 4 MB of the kernel's (net.ipv4.tcp_wmem) in each until it is let go. */
   readonly perAddress: number;
   /** Of one address, in the long run, connections counted too; twice as many at once. Who asks more often is cut off. */
   readonly requestsPerSecond: number;
@@ -29,7 +30,7 @@ export interface HttpLimits {
 
 const LIMITS: HttpLimits = {
   connections: 4096,
-  perAddress: 16,
+  perAddress: 8,
   requestsPerSecond: 500,
   requestMs: 10_000,
   stallMs: 30_000,
