@@ -151,8 +151,8 @@ for (const [kind, arch, expect] of [
   ['uefi-arm64', 'amd64', undefined],
   ['bios', 'arm64', undefined],
   ['http-x64', 'amd64', { file: 'http://10.9.9.9:8067/snponly.efi' }],
-  ['ipxe-bios', 'amd64', { file: 'http://10.9.9.9:8067/boot.ipxe' }],
-  ['ipxe-arm64', 'arm64', { file: 'http://10.9.9.9:8067/boot.ipxe' }],
+  ['ipxe-bios', 'amd64', { file: 'http://10.9.9.9:8067/boot.ipxe', next: '10.9.9.9' }],
+  ['ipxe-arm64', 'arm64', { file: 'http://10.9.9.9:8067/boot.ipxe', next: '10.9.9.9' }],
   ['other', 'amd64', undefined],
 ] as const)
   test(`what a client ${kind} of a machine ${arch} is told to boot`, async (t) => {
@@ -180,7 +180,7 @@ test('its own loader and a server that nodes are told', async (t) => {
   const { book } = opened[0] ?? assert.fail();
   const lease = book.lease(MAC(7)) ?? assert.fail();
   assert.deepEqual(book.boot(lease, 'bios', '10.0.0.1'), { file: 'own.efi', next: '10.0.0.250' });
-  assert.deepEqual(book.boot(lease, 'ipxe-x64', '10.0.0.1'), { file: 'http://10.0.0.250:80/boot.ipxe' });
+  assert.deepEqual(book.boot(lease, 'ipxe-x64', '10.0.0.1'), { file: 'http://10.0.0.250:80/boot.ipxe', next: '10.0.0.250' });
 });
 
 test("a MAC that two nodes have is nobody's: whose it is not is told, and it is no stranger", async (t) => {

@@ -100,8 +100,9 @@ export class PxeService implements Book, Sink {
     if (own === undefined || node === undefined || !own.boots || kind === 'other') return undefined;
     if (!this.#plans.fits(node, kind)) return undefined;
     const at = this.config.server ?? server;
+    // iPXE takes a proxy's offer only where that names a server beside the file, though the URL needs none.
     if (kind === 'ipxe-bios' || kind === 'ipxe-x64' || kind === 'ipxe-arm64')
-      return { file: `${this.#plans.urlFor(own, at)}/${SCRIPT_NAME}` };
+      return { file: `${this.#plans.urlFor(own, at)}/${SCRIPT_NAME}`, next: at };
     const file = this.#plans.names(node).loader(kind);
     return kind === 'http-x64' || kind === 'http-arm64' ? { file: `${this.#plans.urlFor(own, at)}/${file}` } : { file, next: at };
   }
