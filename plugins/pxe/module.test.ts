@@ -81,6 +81,12 @@ test('what it declares: two steps, what it sees by itself, that it may say who w
       timeout: '20m',
     },
   });
+  // Nothing that a secret could be in is shown to it.
+  assert.deepEqual(declaration.reads, ['/nodename', '/arch', '/platform', '/parentId', '/ipv4/', '/pxe/', '/booted/id']);
+  assert.deepEqual(
+    Object.entries(declaration.config ?? {}).filter(([, schema]) => schema['x-secret'] === true),
+    [],
+  );
   assert.deepEqual(declaration.permissions, ['net', 'sessions']);
   assert.deepEqual(Object.keys(declaration.calls ?? {}), ['show', 'strangers']);
   assert.equal(declaration.requires, undefined, 'it serves machines of every platform');
@@ -165,6 +171,10 @@ for (const [kind, arch, expect] of [
     const { book, sink } = opened[0] ?? assert.fail();
     const lease = book.lease(MAC(7)) ?? assert.fail();
     assert.deepEqual(book.boot(lease, kind, '10.9.9.9'), expect);
+    if (expect === undefined && kind !== 'other')
+      await until('it is told', () =>
+        module.log.some(({ message }) => message.startsWith(`kr7 (${MAC(7)}) asks as ${kind}, which its arch is not`)),
+      );
     const other = book.lease('52:54:00:00:00:99') ?? assert.fail();
     assert.equal(book.boot(other, kind, '10.9.9.9'), undefined, 'it boots from one interface');
     sink.step(other, kind, 'DISCOVER', 1);

@@ -98,7 +98,12 @@ export class PxeService implements Book, Sink {
     const own = this.#leases.byMac(lease.mac);
     const node = own && this.#nodes.get(own.node);
     if (own === undefined || node === undefined || !own.boots || kind === 'other') return undefined;
-    if (!this.#plans.fits(node, kind)) return undefined;
+    if (!this.#plans.fits(node, kind)) {
+      this.dropped(
+        `${lease.name} (${lease.mac}) asks as ${kind}, which its arch is not: correct arch, or the MAC; it is given no boot file`,
+      );
+      return undefined;
+    }
     const at = this.config.server ?? server;
     // iPXE takes a proxy's offer only where that names a server beside the file, though the URL needs none.
     if (kind === 'ipxe-bios' || kind === 'ipxe-x64' || kind === 'ipxe-arm64')
