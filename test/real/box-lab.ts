@@ -46,7 +46,9 @@ export class BoxLab {
 
   private constructor(options: LabOptions) {
     this.#options = options;
-    this.box = new Box({ ...options, kraken: KRAKEN });
+    // What a failed run wrote can be looked at afterwards.
+    const logs = process.env['KRAKEN_KEEP_LOGS'];
+    this.box = new Box({ ...options, kraken: KRAKEN, ...(logs ? { logs } : {}) });
   }
 
   /** The head, and all its services. */
