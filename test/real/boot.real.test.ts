@@ -11,7 +11,7 @@ const OWN_LIMIT = 1000;
 
 for (const firmware of ['bios', 'uefi'] as const)
   test(`one machine with ${firmware.toUpperCase()} firmware, described while it is off, boots and is in sync`, async () => {
-    const lab = await BoxLab.open({ machines: 1, kind: 'qemu', firmware, args: 'console=ttyS0' });
+    const lab = await BoxLab.open({ machines: 1, kind: 'qemu', firmware, args: 'console=ttyS0 unknown_nmi_panic panic=1' });
     try {
       const from = await lab.apply();
       await lab.until('SYNC', 120, async () => (await lab.inSync()).length === 1);
@@ -32,7 +32,20 @@ for (const firmware of ['bios', 'uefi'] as const)
         'the history does not follow the boot',
       );
       assert.equal((await lab.seen('/pxe/boot')).get('kr1'), 'CURRENT');
+      if (firmware === 'bios') await panics(lab);
     } finally {
       await lab.end();
     }
   });
+
+/** Its kernel panics, and the machine starts anew by itself, through its own firmware: nobody switches anything. */
+async function panics(lab: BoxLab): Promise<void> {
+  const from = Date.now();
+  await lab.box.machine(1).panic();
+  await lab.until('in sync again', 120, async () => {
+    const changes = (await lab.history(from)).filter(({ node, view, path }) => node === 'kr1' && view === 'dsc' && path === '/runState');
+    return changes.length > 1 && changes.at(-1)?.to === 'SYNC';
+  });
+  console.log(`  panicked, and in sync again after ${((Date.now() - from) / 1000).toFixed(1)} s`);
+  assert.deepEqual(lab.switched(1), ['set power 1'], 'its power was touched');
+}
