@@ -24,7 +24,6 @@ export function leaseAnswer(type: number, { packet, kind, server }: Addressed, l
   const isInform = packet.type === MESSAGE.inform;
   const { seconds } = lease;
   const asked = askedBy(packet.options);
-  const times = [number(OPTION.leaseTime, seconds, 4), ...(asked(OPTION.renewal) && seconds !== FOREVER ? renewalTimes(seconds) : [])];
   return {
     type,
     ciaddr: packet.type === MESSAGE.request || isInform ? packet.ciaddr : 0,
@@ -33,11 +32,13 @@ export function leaseAnswer(type: number, { packet, kind, server }: Addressed, l
     options: [
       number(OPTION.type, type, 1),
       number(OPTION.server, server, 4),
-      ...(isInform ? [] : times),
-      ...network(lease, asked),
+      ...(isInform ? [] : [number(OPTION.leaseTime, seconds, 4)]),
+      ...network(lease),
       ...bootOptions(kind, boot, server, asked),
-      ...(packet.options.has(OPTION.ipxe) ? [{ code: OPTION.ipxe, bytes: NO_PROXY }] : []),
       ...identity(packet, kind),
+      ...(packet.options.has(OPTION.ipxe) ? [{ code: OPTION.ipxe, bytes: NO_PROXY }] : []),
+      ...extras(lease, asked),
+      ...(!isInform && asked(OPTION.renewal) && seconds !== FOREVER ? renewalTimes(seconds) : []),
     ],
   };
 }
@@ -80,17 +81,22 @@ const renewalTimes = (seconds: number): Option[] => [
   number(OPTION.rebinding, Math.floor((seconds * 7) / 8), 4),
 ];
 
-function network(lease: Lease, asked: (code: number) => boolean): Option[] {
-  const mask = bitsOf(lease.mask);
-  const [label = ''] = lease.name.split('.');
+/** What a client cannot do without. */
+function network({ mask, router, dns }: Lease): Option[] {
   return [
-    number(OPTION.mask, mask, 4),
-    ...(lease.router === undefined ? [] : [number(OPTION.router, bitsOf(lease.router), 4)]),
-    ...(lease.dns.length === 0 ? [] : [{ code: OPTION.dns, bytes: bytesOf(...lease.dns.map(bitsOf)) }]),
-    ...(asked(OPTION.domain) && lease.domain ? [text(OPTION.domain, lease.domain)] : []),
+    number(OPTION.mask, bitsOf(mask), 4),
+    ...(router === undefined ? [] : [number(OPTION.router, bitsOf(router), 4)]),
+    ...(dns.length === 0 ? [] : [{ code: OPTION.dns, bytes: bytesOf(...dns.map(bitsOf)) }]),
+  ];
+}
+
+function extras({ name, ip, mask, domain, mtu }: Lease, asked: (code: number) => boolean): Option[] {
+  const [label = ''] = name.split('.');
+  return [
+    ...(asked(OPTION.domain) && domain ? [text(OPTION.domain, domain)] : []),
     ...(asked(OPTION.hostname) && LABEL.test(label) ? [text(OPTION.hostname, label)] : []),
-    ...(asked(OPTION.mtu) && lease.mtu !== undefined ? [number(OPTION.mtu, lease.mtu, 2)] : []),
-    ...(asked(OPTION.broadcast) ? [number(OPTION.broadcast, (bitsOf(lease.ip) | ~mask) >>> 0, 4)] : []),
+    ...(asked(OPTION.mtu) && mtu !== undefined ? [number(OPTION.mtu, mtu, 2)] : []),
+    ...(asked(OPTION.broadcast) ? [number(OPTION.broadcast, (bitsOf(ip) | ~bitsOf(mask)) >>> 0, 4)] : []),
   ];
 }
 
