@@ -85,8 +85,13 @@ async function udhcpc(host: string, ...args: string[]) {
 }
 
 /** A machine that has nothing but its firmware; `args` choose another than SeaBIOS with iPXE's ROM. */
-function boot(tap: string, mac: string, ...args: string[]) {
-  const net = ['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`, '-device', `virtio-net-pci,netdev=n0,mac=${mac}`];
+function boot(tap: string, mac: string, { args = [], rom }: { args?: readonly string[]; rom?: string } = {}) {
+  const net = [
+    '-netdev',
+    `tap,id=n0,ifname=${tap},script=no,downscript=no`,
+    '-device',
+    `virtio-net-pci,netdev=n0,mac=${mac}${rom === undefined ? '' : `,romfile=${rom}`}`,
+  ];
   const machine = [
     '-M',
     'pc',
@@ -214,6 +219,7 @@ test('beside a server of the site the proxy says only what to boot', async () =>
     '--bind-interfaces',
     '--dhcp-range=10.50.0.100,10.50.0.110,600',
     '--leasefile-ro',
+    '--no-ping',
     '-u',
     'root',
   ]);
@@ -325,27 +331,35 @@ test('without the right to its port, and on an interface that is not there, it s
 const OVMF = ['-bios', '/usr/share/ovmf/OVMF.fd'];
 const OFF = 'string=no';
 const FIRMWARE = [
-  { what: 'the iPXE ROM of QEMU', args: [], kind: 'ipxe-bios', fetch: { by: 'http', file: '/boot.ipxe' } },
+  { what: 'the iPXE ROM of QEMU', kind: 'ipxe-bios', fetch: { by: 'http', file: '/boot.ipxe' } },
+  {
+    what: 'the iPXE ROM of QEMU under OVMF',
+    args: OVMF,
+    kind: 'ipxe-x64',
+    fetch: { by: 'http', file: '/boot.ipxe' },
+  },
   {
     what: 'OVMF by PXE',
+    rom: '',
     args: [...OVMF, '-fw_cfg', `name=opt/org.tianocore/IPv6PXESupport,${OFF}`],
     kind: 'uefi-x64',
     fetch: { by: 'tftp', file: 'snponly.efi' },
   },
   {
     what: 'OVMF by HTTP',
+    rom: '',
     args: [...OVMF, '-fw_cfg', `name=opt/org.tianocore/IPv4PXESupport,${OFF}`, '-fw_cfg', `name=opt/org.tianocore/IPv6PXESupport,${OFF}`],
     kind: 'http-x64',
     fetch: { by: 'http', file: '/snponly.efi' },
   },
 ];
 
-for (const { what, args, kind, fetch } of FIRMWARE)
+for (const { what, kind, fetch, ...firmware } of FIRMWARE)
   test(`${what} gets its lease, and fetches the file that it is told`, async () => {
     const tap = `tap${kind}`.slice(0, 15);
     lab.tap(tap, 'near');
     server.forget();
-    const machine = boot(tap, CLIENT, ...args);
+    const machine = boot(tap, CLIENT, firmware);
     const fetched = await server.until(({ is }) => is === 'fetch', 150);
     machine.kill('SIGKILL');
     assert.deepEqual({ by: fetched['by'], file: fetched['file'] }, fetch);
