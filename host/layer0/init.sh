@@ -102,7 +102,7 @@ find_interface() {
 # A card may come late, or be another than the node's description says: it is waited for, and said at once, then every 30 s.
 wait_for_interface() {
   tries=0
-  until find_interface; do
+  until find_interface || [ -n "$asked" ]; do
     if [ $((tries % 300)) = 20 ]; then
       say "no interface has the MAC ${mac:-of any card}; there are:${seen:- none}; waiting for it"
     fi
@@ -114,6 +114,7 @@ wait_for_interface() {
 bring_up() {
   ip link set lo up
   wait_for_interface
+  [ -n "$iface" ] || return
   ip link set "$iface" up || say "$iface cannot be brought up"
   if [ -n "$ip" ]; then
     ip addr add "$ip" dev "$iface" || say "kraken.ip=$ip is no address that $iface takes"
@@ -124,13 +125,14 @@ bring_up() {
       say "kraken.gw=$gw is no gateway that $iface reaches"
   fi
   tries=0 carrier=0
-  while [ "$tries" -lt 100 ]; do
+  while [ "$tries" -lt 100 ] && [ -z "$asked" ]; do
     read -r carrier 2>/dev/null <"$SYS/class/net/$iface/carrier"
     [ "$carrier" = 1 ] && break
     tries=$((tries + 1))
     sleep 0.1
   done
   [ "$carrier" = 1 ] || say "$iface has no carrier; going on"
+  say "network: $iface $mac ${ip:-without address}${gw:+ by $gw}"
 }
 
 # In a session of its own, so that nothing on the console reaches it. Small spaces for young objects and one arena keep it small.
@@ -155,7 +157,7 @@ next_wait() {
 
 # Waiting for a child is also what reaps those that others left behind.
 supervise() {
-  pause='' asked=''
+  pause=''
   while [ -z "$asked" ]; do
     seconds
     started=$now
@@ -175,6 +177,7 @@ supervise() {
 
 # As busybox tells process 1: reboot is TERM, poweroff is USR2, halt is USR1; Ctrl-Alt-Del is INT.
 listen() {
+  asked='' host=''
   trap 'asked=reboot' TERM INT
   trap 'asked=poweroff' USR2 PWR
   trap 'asked=halt' USR1
@@ -183,9 +186,10 @@ listen() {
 
 finish() {
   say "$asked: ending the host"
-  kill -TERM "$host" 2>/dev/null
-  (sleep 10; kill -KILL "$host") 2>/dev/null &
-  wait "$host"
+  if [ -n "$host" ] && kill -TERM "$host" 2>/dev/null; then
+    (sleep 10; kill -KILL "$host") 2>/dev/null &
+    wait "$host"
+  fi
   kill -TERM -1
   sleep 0.5
   kill -KILL -1
@@ -198,6 +202,7 @@ finish() {
 main() {
   umask 022
   mount_all
+  listen
   say "kernel $(uname -r), file systems are there"
   # A console over the network that was stopped with Ctrl-S would stop the host, too.
   stty -ixon 2>/dev/null </dev/console
@@ -206,8 +211,6 @@ main() {
   load_modules
   say "modules: $loaded"
   bring_up
-  say "network: $iface $mac ${ip:-without address}${gw:+ by $gw}"
-  listen
   supervise
   finish
 }

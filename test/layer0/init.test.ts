@@ -78,7 +78,7 @@ check('no interface at all', FIND, {}, 'none of\n');
 check('without a MAC the first', 'mac=; find_interface; echo "$iface"', { cards: CARDS }, 'eth0\n');
 check(
   'a card that comes late is waited for, and what there is instead is said once',
-  'mac=aa:bb:cc:00:11:22; count=0; sleep() { count=$((count + 1)); [ "$count" != 25 ] || { mkdir "$SYS/class/net/eth9"; echo "$mac" >"$SYS/class/net/eth9/address"; }; }; wait_for_interface; echo "$iface after $count"',
+  'asked=; mac=aa:bb:cc:00:11:22; count=0; sleep() { count=$((count + 1)); [ "$count" != 25 ] || { mkdir "$SYS/class/net/eth9"; echo "$mac" >"$SYS/class/net/eth9/address"; }; }; wait_for_interface; echo "$iface after $count"',
   { cards: { eth0: CARDS.eth0 } },
   'layer0: 12.34 no interface has the MAC aa:bb:cc:00:11:22; there are: eth0 (aa:bb:cc:00:11:21); waiting for it\neth9 after 25\n',
 );
@@ -98,12 +98,18 @@ check(
 check(
   'how it ended and when it comes again is said, until the machine is to end',
   [
-    'starts=0; sleep() { :; }',
+    'starts=0; asked=; sleep() { :; }',
     'start_host() { starts=$((starts + 1)); (exit $starts) & host=$!; [ "$starts" -lt 4 ] || asked=reboot; }',
     'supervise | grep -v started, | cat; echo',
   ].join('\n'),
   {},
   /^layer0: 12\.34 host ended with 1 after 0 s; started again in 0 s\n.*ended with 2 .* in 1 s\n.*ended with 3 .* in 2 s\n\n$/,
+);
+check(
+  'a signal ends the wait for a card, too',
+  'listen; mac=aa:bb:cc:00:11:22; (/bin/sleep 0.3; kill -TERM $$) & wait_for_interface; echo "$asked, interface \'$iface\'"',
+  { cards: { eth0: CARDS.eth0 } },
+  "reboot, interface ''\n",
 );
 check(
   'a signal ends the wait for the host: busybox asks process 1 so',

@@ -21,7 +21,7 @@ const machines = new Set<Machine>();
 before(() => {
   install({
     ...{ 'qemu-system-x86_64': 'qemu-system-x86', 'linux.uml': 'user-mode-linux', busybox: 'busybox-static', zstd: 'zstd', cpio: 'cpio' },
-    ...{ ip: 'iproute2', 'dpkg-deb': 'dpkg', flock: 'util-linux' },
+    ...{ uml_mconsole: 'uml-utilities', ip: 'iproute2', 'dpkg-deb': 'dpkg', flock: 'util-linux' },
   });
   KrakenHost.build();
 });
@@ -110,7 +110,7 @@ class Machine {
   }
 
   /** The seconds at which it said that, since it was switched on. */
-  async until(words: RegExp, within = 90_000): Promise<number> {
+  async until(words: RegExp, within = 60_000): Promise<number> {
     for (const end = performance.now() + within; ; await sleep(50)) {
       const line = this.lines.find(({ text: said }) => words.test(said));
       if (line) return line.seconds;
@@ -202,5 +202,16 @@ test('a host that cannot run is started again at once, then later and later, and
   const machine = uml('wrong', { ca: 'no-pin' });
   for (const wait of [0, 1, 2]) await machine.until(new RegExp(`host ended with [1-9]\\d* after \\d+ s; started again in ${wait} s`));
   assert.match(machine.said, /kraken\.ca: "no-pin" is no pin/);
+  machine.end();
+});
+
+test('Ctrl-Alt-Del ends the host in order, then the machine starts anew', async () => {
+  const machine = uml('anew');
+  await machine.until(/the parent 10\.0\.2\.2:31415 does not take this host/);
+  // It may wait for an answer that a machine which ends does not give any more.
+  spawnSync('uml_mconsole', ['anew', 'cad'], { env: { ...process.env, HOME: host.folder }, timeout: 3000, killSignal: 'SIGKILL' });
+  await machine.until(/^layer0: \S+ reboot: ending the host/);
+  await machine.until(/stopping: it was interrupted/);
+  await machine.until(/^layer0: \S+ reboot$/);
   machine.end();
 });
