@@ -1,8 +1,8 @@
 /**
  * Cold machines to SYNC, in a cluster in a box (as root, Debian packages): `--machines 1 --kind qemu|uml --firmware bios|uefi`. ownMs is what
- * Kraken itself took of one machine's boot, on head and node; the node's part of it runs on an emulated CPU.
+ * Kraken itself takes of one machine's boot: headMs, and emulatedMs of the node by as much less as its CPU is slower than this machine's.
  */
-import { boxText, partsOfBoot } from '../real/boot-parts.ts';
+import { boxText, nativeMs, partsOfBoot } from '../real/boot-parts.ts';
 import { BoxLab } from '../real/box-lab.ts';
 
 const LIMIT = 600;
@@ -34,7 +34,14 @@ export async function run({
     const [slowest] = boots.toSorted((a, b) => b.totalMs - a.totalMs);
     if (slowest) console.error(boxText(slowest));
     const mean = (of: (boot: (typeof boots)[number]) => number): number => boots.reduce((sum, boot) => sum + of(boot), 0) / boots.length;
-    return { machines, seconds, ownMs: mean(({ krakenMs, agentMs }) => krakenMs + agentMs), headMs: mean(({ krakenMs }) => krakenMs) };
+    const native = await lab.nativeStart();
+    return {
+      machines,
+      seconds,
+      ownMs: mean((boot) => nativeMs(boot, native)),
+      headMs: mean(({ krakenMs }) => krakenMs),
+      emulatedMs: mean(({ agentMs }) => agentMs),
+    };
   } finally {
     await lab.end();
   }

@@ -8,6 +8,8 @@ import type { SerialLine } from '../../host/vm/serial-log.ts';
  */
 export type Whose = 'kraken' | 'agent' | 'machine';
 
+const START = 'host starts: Node.js, engine';
+
 export interface BootPart {
   readonly what: string;
   readonly whose: Whose;
@@ -20,7 +22,15 @@ export interface BootParts {
   readonly totalMs: number;
   readonly krakenMs: number;
   readonly agentMs: number;
+  /** Of agentMs, the host's start alone, which can be measured where no CPU is emulated, too. */
+  readonly startMs: number;
 }
+
+/**
+ * What Kraken took at the head, and on the node if its CPU were this machine's own: slower by as much as the host's start is.
+ */
+export const nativeMs = ({ krakenMs, agentMs, startMs }: BootParts, nativeStart: number): number =>
+  krakenMs + agentMs / Math.max(1, startMs / nativeStart);
 
 /** Throws where something of the boot was not seen. `history` is of this node alone, oldest first. */
 export function partsOfBoot(history: readonly Change[], serial: readonly SerialLine[]): BootParts {
@@ -49,14 +59,15 @@ export function partsOfBoot(history: readonly Change[], serial: readonly SerialL
     [line(/layer0: \S+ kernel/), 'kernel starts, unpacks', 'machine'],
     [line(/layer0: \S+ modules/), 'kernel modules', 'machine'],
     [line(/layer0: \S+ host started/), 'layer 0: network', 'agent'],
-    [line(/kraken is up/), 'host starts: Node.js, engine', 'agent'],
+    [line(/kraken is up/), START, 'agent'],
     [change('let in', ({ view, path }) => view === 'note' && path === 'admitted'), 'claim: keys, certificate, admission', 'agent'],
     [dsc('/runState', 'SYNC'), 'admission → SYNC', 'agent'],
   ];
   const parts = marks.slice(1).map(([at, what, whose], i): BootPart => ({ what, whose, ms: Math.round(at - (marks[i]?.[0] ?? 0)) }));
   const sum = (whose: Whose): number => parts.filter((part) => part.whose === whose).reduce((total, { ms }) => total + ms, 0);
   const totalMs = Math.round((marks.at(-1)?.[0] ?? 0) - created);
-  return { parts, totalMs, krakenMs: sum('kraken'), agentMs: sum('agent') };
+  const startMs = parts.find(({ what }) => what === START)?.ms ?? 0;
+  return { parts, totalMs, krakenMs: sum('kraken'), agentMs: sum('agent'), startMs };
 }
 
 /** One line for each part. */

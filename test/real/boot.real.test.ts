@@ -1,12 +1,12 @@
 /** One PC from cold to SYNC, whole: BMC, firmware, PXE, kernel, layer 0, phone home; where its time goes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boxText, partsOfBoot } from './boot-parts.ts';
+import { boxText, nativeMs, partsOfBoot } from './boot-parts.ts';
 import { BoxLab } from './box-lab.ts';
 
 /** Seconds of an emulated machine on a machine that does other things, too. Alone, it is half of that. */
 const LIMIT: Readonly<Record<string, number>> = { bios: 60, uefi: 90 };
-/** Kraken's own part at the head. */
+/** Kraken's own part, on a CPU that is not emulated, and busy with others. */
 const OWN_LIMIT = 1000;
 
 for (const firmware of ['bios', 'uefi'] as const)
@@ -21,7 +21,9 @@ for (const firmware of ['bios', 'uefi'] as const)
       console.log(`${firmware}: SYNC ${seconds.toFixed(1)} s after the description\n${boxText(boot)}`);
       assert.deepEqual(lab.switched(1), ['set power 1'], 'the BMC was told something else than to switch it on, once');
       assert.equal(lab.box.machine(1).boots, 1, 'it went through its firmware more than once');
-      assert.ok(boot.krakenMs < OWN_LIMIT, `Kraken at the head took ${boot.krakenMs} ms of it`);
+      const own = nativeMs(boot, await lab.nativeStart());
+      console.log(`  Kraken's own share, were the node's CPU this machine's: ${own.toFixed(0)} ms`);
+      assert.ok(own < OWN_LIMIT, `Kraken's own share is ${own.toFixed(0)} ms`);
       assert.ok(seconds < (LIMIT[firmware] ?? 0), `it took ${seconds} s`);
       const steps = history.filter(({ view, path }) => view === 'dsc' && path === '/pxe/step').map(({ to }) => String(to));
       const wanted =

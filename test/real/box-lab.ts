@@ -156,6 +156,25 @@ export class BoxLab {
     return Date.now() - from;
   }
 
+  /** Milliseconds that a host's start takes on this machine, whose CPU is not emulated. */
+  async nativeStart(): Promise<number> {
+    const [program = '', ...words] = KRAKEN;
+    const data = join(this.box.folder, 'native');
+    const from = performance.now();
+    const child = spawn(program, [...words, 'up', '--data-dir', data, '--socket', join(data, 's')], {
+      env: { PATH: process.env['PATH'], HOME: this.box.folder },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const gone = once(child, 'exit');
+    let out = '';
+    for await (const chunk of child.stdout) if ((out += String(chunk)).includes('kraken is up')) break;
+    const ms = performance.now() - from;
+    child.kill('SIGTERM');
+    await gone;
+    assert.match(out, /kraken is up/);
+    return ms;
+  }
+
   async #situation(): Promise<string> {
     const said = await this.kraken('node', 'explain', '!vm').catch(String);
     const logs = this.box.machines.slice(0, 3).map(({ number, name }) => {
