@@ -1,5 +1,5 @@
 /** What a client is told: its lease, and from where it boots. */
-import { bitsOf, bytesOf } from './address.ts';
+import { bitsOf, bytesOf, textOf } from './address.ts';
 import { number, OPTION, type Option, type Options, text } from './options.ts';
 import { type Answer, MESSAGE, type Packet } from './packet.ts';
 import type { Boot, ClientKind, Lease } from './types.ts';
@@ -100,11 +100,8 @@ function extras({ name, ip, mask, domain, mtu }: Lease, asked: (code: number) =>
   ];
 }
 
-/** Where the file is no URL, it is here unless the module says otherwise. */
-function nextServer({ file, next }: Boot, server: number): number {
-  if (next !== undefined) return bitsOf(next);
-  return URL.test(file) ? 0 : server;
-}
+/** Beside a URL, too: iPXE takes no proxy for one that names no server. */
+const nextServer = ({ next }: Boot, server: number): number => (next === undefined ? server : bitsOf(next));
 
 function bootFields(boot: Boot | undefined, server: number): { readonly siaddr?: number; readonly file?: string } {
   return boot === undefined ? {} : { siaddr: nextServer(boot, server), file: boot.file };
@@ -118,15 +115,12 @@ function bootOptions(kind: ClientKind, boot: Boot | undefined, server: number, a
 
 /** What the fields say, again as options, for clients that read only these. */
 function bootTexts(kind: ClientKind, boot: Boot, server: number, asked: (code: number) => boolean): Option[] {
-  const next = nextServer(boot, server);
   const isNeeded = asked(OPTION.bootFile) || kind.startsWith('http-') || Buffer.byteLength(boot.file) > 127;
   return [
     ...(isNeeded ? [text(OPTION.bootFile, boot.file)] : []),
-    ...(asked(OPTION.nextServer) && next !== 0 ? [text(OPTION.nextServer, boot.next ?? dotted(next))] : []),
+    ...(asked(OPTION.nextServer) && !URL.test(boot.file) ? [text(OPTION.nextServer, boot.next ?? textOf(server))] : []),
   ];
 }
-
-const dotted = (bits: number): string => bytesOf(bits).join('.');
 
 /** RFC 6842: a client knows its answer by its own identifier; RFC 4578 2.3: and firmware by that of its machine. */
 function identity(packet: Packet, kind: ClientKind): Option[] {

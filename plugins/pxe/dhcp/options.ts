@@ -37,7 +37,7 @@ export const OPTION = {
 export type Options = ReadonlyMap<number, Buffer>;
 
 /** Where the fields of a message are that can hold options, too (RFC 2131 figure 1). */
-export const SNAME = { at: 44, length: 64 };
+const SNAME = { at: 44, length: 64 };
 export const FILE = { at: 108, length: 128 };
 const FIXED = 236;
 const COOKIE = 0x63825363;
