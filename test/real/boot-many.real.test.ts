@@ -10,7 +10,7 @@ import { BoxLab } from './box-lab.ts';
 const COUNT = 24;
 const DEAD = 11;
 const SEED = Number(process.env['KRAKEN_SEED'] ?? Date.now() % 100_000);
-/** As a share of the time that all take to boot: the faults come in these windows, at a random moment of each. */
+/** Seconds, from the panic on. */
 const LIMIT = 240;
 
 /** Mulberry32. */
