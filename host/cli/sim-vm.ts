@@ -7,6 +7,7 @@ import { type Client, openClient } from './client.ts';
 import { usage } from './failure.ts';
 import { type Call, flag } from './io.ts';
 import { parseCount } from './values.ts';
+import { count } from './words.ts';
 
 const UP_LIMIT = 60_000;
 const REFRESH = 500;
@@ -19,7 +20,7 @@ export async function simVm(call: Call): Promise<void> {
   const end = new AbortController();
   const unlisten = call.io.onInterrupt(() => end.abort());
   try {
-    call.io.err(`A box of ${options.machines} machines (${options.kind}) is made, and layer 0 for them …\n`);
+    call.io.err(`A box of ${count(options.machines, 'machine')} (${options.kind}) is made, and layer 0 for them …\n`);
     await box.build(kernelOf(call));
     box.start();
     box.head.start(box.config());
