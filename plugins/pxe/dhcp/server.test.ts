@@ -1,5 +1,6 @@
 /** The server's rules, case by case: what comes in by which way, what goes out by which way. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DhcpServer, type ServerOptions } from './server.ts';
@@ -361,4 +362,49 @@ test('whatever comes, nothing is thrown; what is no message is counted and has n
   );
   assert.ok(server.counts.malformed > 500);
   assert.ok(said.dropped.length <= 10, 'all in one second');
+});
+
+interface Captured {
+  readonly what: string;
+  readonly says: 'DISCOVER' | 'REQUEST';
+  readonly kind: ClientKind;
+  readonly base64: string;
+}
+
+/** Recorded off the wire of test/real/dhcp.real.test.ts. */
+const CAPTURED = JSON.parse(readFileSync(new URL('test/captured.json', import.meta.url), 'utf8')) as readonly Captured[];
+
+for (const { what, says, kind, base64 } of CAPTURED)
+  test(`recorded: ${says} of ${what}`, () => {
+    const steps: string[] = [];
+    const bytes = Buffer.from(base64, 'base64');
+    const isBootServer = what.endsWith('boot servers');
+    const server = new DhcpServer({
+      links: [{ iface: 'eth0', address: '10.20.0.1', mask: '255.255.255.0' }],
+      clientPort: 68,
+      proxy: isBootServer,
+      book: { lease: (mac) => ({ ...LEASE, mac, ip: '10.20.0.7' }), boot: () => ({ file: 'loader' }) },
+      sink: {
+        step: (_lease, seen, step) => void steps.push(`${seen} ${step}`),
+        stranger: () => assert.fail(),
+        dropped: (why) => assert.fail(why),
+      },
+    });
+    const [reply] = server.take(bytes, { from: '10.20.0.7', port: 68, isBootServer, ...(isBootServer && { to: '10.20.0.1' }) }, 0);
+    assert.ok(reply);
+    const got = heard(reply.bytes);
+    assert.deepEqual(reply.bytes.subarray(4, 8), bytes.subarray(4, 8), 'xid');
+    assert.deepEqual(reply.bytes.subarray(28, 44), bytes.subarray(28, 44), 'chaddr');
+    assert.equal(got.file, kind === 'other' ? '' : 'loader');
+    const isRefused = what.endsWith('restarts');
+    assert.equal(got.type, says === 'DISCOVER' ? 2 : isRefused ? 6 : 5);
+    const all = says === 'DISCOVER' ? ['DISCOVER', 'OFFER'] : isRefused ? ['REQUEST'] : ['REQUEST', 'ACK'];
+    assert.deepEqual(
+      steps,
+      all.map((step) => `${kind} ${step}`),
+    );
+  });
+
+test('every client that was recorded is there', () => {
+  assert.deepEqual([...new Set(CAPTURED.map(({ kind }) => kind))].sort(), ['http-x64', 'ipxe-bios', 'ipxe-x64', 'other', 'uefi-x64']);
 });
