@@ -8,7 +8,7 @@ export type Firmware = 'bios' | 'uefi';
 
 export const OVMF = { code: '/usr/share/OVMF/OVMF_CODE.fd', vars: '/usr/share/OVMF/OVMF_VARS.fd' } as const;
 
-const COMMON = { ip: 'iproute2', ipmi_sim: 'openipmi' } as const;
+const COMMON = { ip: 'iproute2', ipmi_sim: 'openipmi', busybox: 'busybox-static', zstd: 'zstd' } as const;
 const OF_KIND: Readonly<Record<MachineKind, Readonly<Record<string, string>>>> = {
   qemu: {
     'qemu-system-x86_64': 'qemu-system-x86',

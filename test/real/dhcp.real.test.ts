@@ -48,6 +48,10 @@ before(async () => {
     perfdhcp: 'kea-admin',
     dnsmasq: 'dnsmasq-base',
     'qemu-system-x86_64': 'qemu-system-x86',
+    '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
+    '/usr/share/seabios/bios.bin': 'seabios',
+    '/usr/share/ovmf/OVMF.fd': 'ovmf',
+    ip: 'iproute2',
   });
   lab = new DhcpLab(['near', 'side', 'far', 'site', 'load']);
   lab.host('server', { eth0: { segment: 'near', address: '10.20.0.1/24' }, eth1: { segment: 'side', address: '10.30.0.1/24' } });

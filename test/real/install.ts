@@ -6,9 +6,10 @@ import { join } from 'node:path';
 
 const PLACES = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
-const isThere = (program: string): boolean => PLACES.some((place) => existsSync(`${place}/${program}`));
+const isThere = (part: string): boolean =>
+  part.startsWith('/') ? existsSync(part) : PLACES.some((place) => existsSync(`${place}/${part}`));
 
-/** `programs`: by program, the package that brings it. Throws an error that says what to do where they cannot be installed. */
+/** `programs`: by program, or by a file's whole path, the package that brings it. Throws an error that says what to do where they cannot be installed. */
 export function install(programs: Readonly<Record<string, string>>): void {
   const missing = [...new Set(Object.entries(programs).flatMap(([program, name]) => (isThere(program) ? [] : [name])))];
   if (missing.length === 0) return;
