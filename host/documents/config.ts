@@ -1,7 +1,7 @@
 /** The host's configuration file, checked like any document: schemas/config.json says what it may hold. */
 import configSchema from '../../schemas/config.json' with { type: 'json' };
 import type { Json } from '../core/declaration.ts';
-import type { Doc } from '../core/pointer.ts';
+import { type Doc, isObject } from '../core/pointer.ts';
 import type { Millis } from '../core/record.ts';
 import type { Settings } from '../core/settings.ts';
 import { Validator } from './ajv.ts';
@@ -46,11 +46,23 @@ const ORDERED = [
   ['retryFirst', 'retryMost', 1],
 ] as const;
 
+/** The schema less the members that this value does not have: it takes and refuses the same values with these members. */
+function partOf({ $id: _id, ...schema }: Doc, value: Json): Doc {
+  const { properties } = schema;
+  if (!isObject(properties) || !isObject(value)) return schema;
+  const named = Object.entries(properties).filter(([name]) => Object.hasOwn(value, name));
+  const parts = named.map(([name, member]) => [name, isObject(member) ? partOf(member, value[name] as Json) : member]);
+  return { ...schema, properties: Object.fromEntries(parts) as Json };
+}
+
 /** Throws a RefusalError that names the file, the key and the reason. An empty file is an empty configuration. */
 export function parseConfig(given: unknown, file: string): HostConfig {
   const config = given ?? {};
   checkLimits(config, file, 'refused');
-  const errors = new Validator(configSchema as unknown as Doc).errors(config as Json);
+  const schema = configSchema as unknown as Doc;
+  // Compiling what a file does not name is most of the time that a node takes to start; all of it has the words for what is wrong.
+  const isGood = new Validator(partOf(schema, config as Json)).errors(config as Json).length === 0;
+  const errors = isGood ? [] : new Validator(schema).errors(config as Json);
   if (errors.length > 0) throw refuseFor(file, errors.map(problemOf));
   const parsed = { settings: {}, services: {}, sync: {}, ...(config as Partial<HostConfig>) };
   for (const [lower, higher, factor] of ORDERED) {
