@@ -320,7 +320,8 @@ test('a hundred clients at once: no more descriptors than one needs', async () =
   const before = readdirSync('/proc/self/fd').length;
   const got = await Promise.all(many.map((one) => fetch(one, port, 'many')));
   assert.ok(got.every((one) => one.equals(bytes)));
-  assert.equal(readdirSync('/proc/self/fd').length, before + 1);
+  // Others of the process may be closed meanwhile.
+  assert.ok(readdirSync('/proc/self/fd').length <= before + 1);
   await until('done', () => source.finished.length === 100);
   assert.equal(service.held.transfers, 0);
 });
@@ -345,5 +346,5 @@ test('a port that is taken: nothing stays open, and the words say what to do', a
     TftpService.open({ addresses: ['127.0.0.5', '127.0.0.1'], port: shared.port, source: shared.source, log: shared.source.log }),
     /cannot listen for TFTP \(UDP\) on 127\.0\.0\.1:\d+: something else listens there already/,
   );
-  assert.equal(readdirSync('/proc/self/fd').length, before);
+  assert.ok(readdirSync('/proc/self/fd').length <= before);
 });
