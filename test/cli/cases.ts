@@ -29,6 +29,12 @@ const whole = { answers: { 'state/read': WHOLE } };
 const long = {
   answers: { 'state/read': { revision: 1, nodes: [{ id: id(1), name: 'kr1', cfg: { labels: { note: 'word '.repeat(20) } }, facts: {} }] } },
 };
+const board = {
+  answers: {
+    'state/read': { revision: 1, nodes: [{ id: id(1), name: 'kr1', cfg: { platform: 'ipmi' }, facts: {} }] },
+    ...{ 'node/set': { nodes: 1, revision: 12 }, 'node/revoke': { nodes: 1, revision: 13 }, 'node/admit': { nodes: 1, revision: 14 } },
+  },
+};
 const none = { answers: { 'state/read': { nodes: [], revision: 1 } } };
 const applied = { answers: { 'node/apply': { revision: 10, created: 1, changed: 2, unchanged: 3 } } };
 const plan = {
@@ -366,6 +372,14 @@ export const CASES: readonly Case[] = [
   ['token create kr[1-2] --for 1d', { answers: { 'token/create': TOKENS } }],
   ['token create kr1 -o name', { answers: { 'token/create': { tokens: TOKENS.tokens.slice(0, 1) } } }],
   ['token create kr1 -o json', { answers: { 'token/create': { tokens: TOKENS.tokens.slice(0, 1) } } }],
+  ['node replace kr1 --mac AA-BB-CC-DD-EE-FF --bmc 10.0.1.7 labels.board=2 --yes', board],
+  ['node replace kr1 --mac aa:bb:cc:dd:ee:ff', { ...board, typed: 'y' }],
+  ['node replace kr1', { ...board, typed: 'n' }],
+  ['node replace kr[1-4] --mac aa:bb:cc:dd:ee:ff --yes', { answers: { 'state/read': NAMES } }],
+  ['node replace kr1 --mac aa:bb', board],
+  [`service call pxe show {"node":"kr1"}`, { answers: { 'service/call': { result: { node: 'kr1', missing: [] } } } }],
+  ['service call pxe show kr1'],
+  ['service call pxe show [1]'],
   ['token create kr1 --for ever'],
   ['token create'],
   ['token list', { answers: { 'token/list': TOKENS_LEFT } }],
