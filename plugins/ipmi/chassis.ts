@@ -22,7 +22,7 @@ async function command(session: Session, bmc: string, what: string, number: numb
 /** Bit 0 of the first byte: the power is on (table 28-3). */
 export async function isOn(session: Session, bmc: string): Promise<boolean> {
   const status = await command(session, bmc, 'to tell its power state', GET_STATUS);
-  if (status.length < 1) throw new Error(`BMC ${bmc} told a power state of no bytes`);
+  if (status.length < 1) throw new Error(`${bmc} told a power state of no bytes`);
   return ((status[0] ?? 0) & 1) === 1;
 }
 

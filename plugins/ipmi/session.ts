@@ -1,10 +1,11 @@
 /** A session with one BMC: opened by RAKP, then one request after the other, each sent again until it is answered. */
 import { Busy } from '@kraken-hpc/sdk';
+import { NoAnswer } from '@kraken-hpc/sdk/power';
 import { decode, encode, type Keys, message, PAYLOAD, type Packet, type Reply, replyOf } from './packet.ts';
 import { checkRakp2, checkRakp4, newTerms, openRequest, type Privilege, rakp1, rakp3, type Terms } from './rakp.ts';
 import type { Suite } from './suite.ts';
 import type { Endpoint, Transport } from './transport.ts';
-import { NoAnswer, refusedStatus, wrongPassword } from './trouble.ts';
+import { refusedStatus, wrongPassword } from './trouble.ts';
 
 export interface Login {
   readonly suite: Suite;
@@ -16,7 +17,7 @@ export interface Login {
 export interface Way {
   readonly transport: Transport;
   readonly endpoint: Endpoint;
-  /** `10.0.0.7`, `10.0.0.7:9001`: for people. */
+  /** `BMC 10.0.0.7`, `BMC 10.0.0.7:9001`: for people. */
   readonly name: string;
   /** Milliseconds until a request is sent again, one for each try. */
   readonly tries: readonly number[];
@@ -38,12 +39,9 @@ export class Session {
   #heard: (packet: Packet) => void = () => {};
   /** performance.now() of the last answer. */
   lastAnswer = 0;
-  /** Called when the first try of something was not answered in time. */
-  onSilence: () => void;
 
-  private constructor(way: Way, onSilence: () => void) {
+  private constructor(way: Way) {
     this.#way = way;
-    this.onSilence = onSilence;
     this.#consoleId = way.transport.listen(way.endpoint, (bytes) => {
       const packet = decode(bytes, this.#keys);
       if (packet !== undefined) this.#heard(packet);
@@ -53,8 +51,8 @@ export class Session {
   }
 
   /** Rejects with NoAnswer, LoginRefused, Busy, or an Error that says what the BMC made of it. */
-  static async open(way: Way, login: Login, onSilence: () => void): Promise<Session> {
-    const session = new Session(way, onSilence);
+  static async open(way: Way, login: Login): Promise<Session> {
+    const session = new Session(way);
     try {
       await session.#open(newTerms(login.suite, login.user, login.password, login.privilege, session.#consoleId));
       return session;
@@ -128,10 +126,9 @@ export class Session {
     );
     const status = answered[1] ?? 0xff;
     // A wrong password shows in RAKP 2, which we check ourselves: what goes wrong after it is a message that came twice.
-    if (type === PAYLOAD.rakp3 && CROSSED.includes(status))
-      throw new Busy(`BMC ${this.#way.name} lost the thread while it opened a session`);
+    if (type === PAYLOAD.rakp3 && CROSSED.includes(status)) throw new Busy(`${this.#way.name} lost the thread while it opened a session`);
     if (status !== 0) throw refusedStatus(status, this.#way.name, terms.user, terms.suite.id);
-    if (answered.length < least) throw new Error(`BMC ${this.#way.name} sent a message of the opening that is too short`);
+    if (answered.length < least) throw new Error(`${this.#way.name} sent a message of the opening that is too short`);
     return answered;
   }
 
@@ -160,15 +157,12 @@ export class Session {
           this.#heard = () => {};
           reject(
             new NoAnswer(
-              `BMC ${name} did not answer (${sent} ${sent === 1 ? 'try' : 'tries'} in ${tries.reduce((sum, one) => sum + one, 0) / 1000} s)`,
+              `${name} did not answer (${sent} ${sent === 1 ? 'try' : 'tries'} in ${tries.reduce((sum, one) => sum + one, 0) / 1000} s)`,
             ),
           );
           return;
         }
-        timer = setTimeout(() => {
-          if (index === 0) this.onSilence();
-          send(index + 1);
-        }, wait);
+        timer = setTimeout(() => send(index + 1), wait);
         const bytes = packet();
         if (bytes === undefined) return;
         sent++;

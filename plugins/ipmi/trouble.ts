@@ -1,11 +1,6 @@
 /** What BMCs answer when they do not do it, in words and in the errors that the engine knows. */
 import { Busy, LoginRefused } from '@kraken-hpc/sdk';
 
-/** The BMC did not answer, whatever was tried. */
-export class NoAnswer extends Error {
-  override readonly name = 'NoAnswer';
-}
-
 /** RMCP+ and RAKP status codes (table 13-15). */
 const STATUS: Readonly<Record<number, readonly [kind: 'busy' | 'login' | 'cipher' | 'error', text: string]>> = {
   1: ['busy', 'it has no room for another session'],
@@ -32,37 +27,37 @@ export function refusedStatus(status: number, bmc: string, user: string, suite: 
   const [kind, text] = STATUS[status] ?? ['error', `status ${hex(status)}`];
   switch (kind) {
     case 'busy':
-      return new Busy(`BMC ${bmc}: ${text}`);
+      return new Busy(`${bmc}: ${text}`);
     case 'login':
-      return new LoginRefused(`BMC ${bmc} refused the login of ${user}: ${text}; correct the user or password of this BMC`);
+      return new LoginRefused(`${bmc} refused the login of ${user}: ${text}; correct the user or password of this BMC`);
     case 'cipher':
-      return new LoginRefused(`BMC ${bmc} does not accept cipher suite ${suite}: ${text}; set another cipherSuite`);
+      return new LoginRefused(`${bmc} does not accept cipher suite ${suite}: ${text}; set another cipherSuite`);
     case 'error':
-      return new Error(`BMC ${bmc} did not open a session: ${text}`);
+      return new Error(`${bmc} did not open a session: ${text}`);
     default:
       throw new Error(`no such kind: ${kind satisfies never}`);
   }
 }
 
 export const wrongPassword = (bmc: string, user: string): LoginRefused =>
-  new LoginRefused(`BMC ${bmc} refused the login of ${user}: the password is not the one that it has; correct the password of this BMC`);
+  new LoginRefused(`${bmc} refused the login of ${user}: the password is not the one that it has; correct the password of this BMC`);
 
 /** Completion codes (table 5-2). */
 export function refusedCommand(completion: number, bmc: string, what: string): Error {
   switch (completion) {
     case 0xc0:
-      return new Busy(`BMC ${bmc} is busy (${what})`);
+      return new Busy(`${bmc} is busy (${what})`);
     case 0xc3:
-      return new Busy(`BMC ${bmc} ran out of time (${what})`);
+      return new Busy(`${bmc} ran out of time (${what})`);
     case 0xc4:
-      return new Busy(`BMC ${bmc} is out of space (${what})`);
+      return new Busy(`${bmc} is out of space (${what})`);
     case 0xd1:
     case 0xd2:
-      return new Busy(`BMC ${bmc} is starting or updating itself (${what})`);
+      return new Busy(`${bmc} is starting or updating itself (${what})`);
     case 0xd4:
-      return new LoginRefused(`BMC ${bmc} refused ${what}: the user's privilege is not enough; it needs operator`);
+      return new LoginRefused(`${bmc} refused ${what}: the user's privilege is not enough; it needs operator`);
     default:
-      return new Error(`BMC ${bmc} refused ${what}: ${COMPLETION[completion] ?? `completion code ${hex(completion)}`}`);
+      return new Error(`${bmc} refused ${what}: ${COMPLETION[completion] ?? `completion code ${hex(completion)}`}`);
   }
 }
 

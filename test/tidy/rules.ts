@@ -75,7 +75,7 @@ const deadExports: Rule = () => {
 /** Files that others start or import by their published name. */
 function isEntry(path: string): boolean {
   return (
-    /^sdk\/(?:index|testing|wire\/index)\.ts$/.test(path) ||
+    /^sdk\/(?:index|power\/index|testing|wire\/index)\.ts$/.test(path) ||
     /^plugins\/[^/]+\/(?:main|module)\.ts$/.test(path) ||
     path === 'host/cli/kraken.ts' ||
     path.startsWith('schemas/')

@@ -7,6 +7,7 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const NOT_OURS = new Set(['node_modules', 'dist', 'coverage', '.git']);
 const ENTRIES: Readonly<Record<string, string>> = {
   '@kraken-hpc/sdk': 'sdk/index.ts',
+  '@kraken-hpc/sdk/power': 'sdk/power/index.ts',
   '@kraken-hpc/sdk/testing': 'sdk/testing.ts',
   '@kraken-hpc/sdk/wire': 'sdk/wire/index.ts',
 };

@@ -1,5 +1,5 @@
-/** How many BMCs are spoken to at once. Who waits is let in first come, first served. */
-export interface Pass {
+/** How many are inside at once. Who waits is let in first come, first served. */
+interface Pass {
   /** May be called more than once. */
   leave(): void;
 }
@@ -13,7 +13,6 @@ export class Gate {
     this.#most = most;
   }
 
-  /** A BMC that falls silent leaves before it has answered: what is sent to it now and then is no load, and nobody waits behind it. */
   async enter(): Promise<Pass> {
     if (this.#inside >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#inside++;

@@ -1,0 +1,23 @@
+/** What is no answer: said by a power module, or seen in what its calls fail with. */
+
+/**
+ * Whoever was called did not answer, whatever was tried; the message says who, and for how long he was waited for. A power module throws
+ * it where it waits itself; a call that outlasts `answerMs` and an error of the network are the same to `definePower`.
+ */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+/** An error that the system or `fetch` had with the connection, in words; undefined = something else. */
+function networkError(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('syscall' in error) return error.message;
+  return error.cause === undefined ? undefined : networkError(error.cause);
+}
+
+/** The same error where it says that there was no answer, or undefined. */
+export function silenceOf(error: unknown, who: string): NoAnswer | undefined {
+  if (error instanceof NoAnswer) return error;
+  const text = networkError(error);
+  return text === undefined ? undefined : new NoAnswer(`${who} cannot be reached: ${text}`);
+}
