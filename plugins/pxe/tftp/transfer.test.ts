@@ -261,9 +261,16 @@ test('silence: again after 1, 2, 4, 8, 8 s, and given up 31 s after the first', 
   assert.ok(transfer.isSent);
 });
 
-test('a client that names its timeout is sent again by it', () => {
-  assert.deepEqual(times(begin(100, { timeout: '2' }), 0), [0, 2000, 6000, 14_000, 22_000, 30_000]);
-  assert.deepEqual(times(begin(100, { timeout: '20' }), 0), [0, 20_000, 40_000, 60_000, 80_000, 100_000]);
+test('a client that names its timeout is sent again by it, and is the first to repeat itself where its options were accepted', () => {
+  const accepted = (timeout: string): Transfer => {
+    const transfer = begin(100, { timeout });
+    assert.deepEqual(blocks(transfer, 0), [0]);
+    transfer.acknowledge(0, 0);
+    return transfer;
+  };
+  assert.deepEqual(times(begin(100, { timeout: '2' }), 0), [0, 3000, 9000, 17_000, 25_000, 33_000]);
+  assert.deepEqual(times(begin(100, { timeout: '20' }), 0), [0, 30_000, 60_000, 90_000, 120_000, 150_000]);
+  assert.ok((times(accepted('2'), 0)[1] ?? 0) <= 2000);
 });
 
 test('on a fast way what is lost is sent again soon; a slow client is not pestered', () => {

@@ -12,6 +12,11 @@ export type Sendable =
 const FIRST_WAIT = 1000;
 const SHORTEST_WAIT = 250;
 const LONGEST_WAIT = 8000;
+/**
+ * The options are sent again later than the client's own time, so that a client whose acknowledgement was lost is the first to repeat
+ * itself: some (atftp) take options that come a second time for a fault of the server, and give up.
+ */
+const OPTIONS_WAIT = 1.5;
 /** Silence this often in a row, each twice as long as the one before, ends it: 31 s with the times above. */
 const MOST_SILENCES = 6;
 /**
@@ -121,8 +126,8 @@ export class Transfer {
   /** What the client negotiated holds until the way is known: it is told in whole seconds, and a frame that is lost should not cost that much. */
   #wait(): number {
     const { timeoutMs } = this.terms;
-    const base =
-      this.#roundTrip === undefined ? (timeoutMs ?? FIRST_WAIT) : Math.min(this.#adapted(this.#roundTrip), timeoutMs ?? LONGEST_WAIT);
+    const first = (timeoutMs ?? FIRST_WAIT) * (this.#acked < 0 ? OPTIONS_WAIT : 1);
+    const base = this.#roundTrip === undefined ? first : Math.min(this.#adapted(this.#roundTrip), timeoutMs ?? LONGEST_WAIT);
     return Math.min(base * 2 ** this.#silences, Math.max(base, LONGEST_WAIT));
   }
 
