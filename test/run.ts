@@ -33,10 +33,13 @@ const args = process.argv.slice(2);
 const real = args.includes('--real');
 const kind = real ? KINDS.real : KINDS.usual;
 const forNode = args.filter((arg) => arg.startsWith('--') && arg !== '--real');
-const words = args.filter((arg) => !arg.startsWith('--')).map((word) => word.replace(/^\.\//, ''));
+const given = args.filter((arg) => !arg.startsWith('--'));
+const words = given.filter((word) => !word.startsWith('!')).map((word) => word.replace(/^\.\//, ''));
+const without = given.filter((word) => word.startsWith('!')).map((word) => word.slice(1));
 const files = FOLDERS.flatMap(testFiles)
   .filter((file) => file.endsWith(KINDS.real.ending) === real)
-  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .filter((file) => !without.some((word) => file.includes(word)));
 
 if (files.length === 0) {
   const asked = words.length > 0 ? ` with ${words.map((word) => `"${word}"`).join(' or ')} in its path` : '';

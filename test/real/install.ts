@@ -13,13 +13,15 @@ const isThere = (part: string): boolean =>
 export function install(programs: Readonly<Record<string, string>>): void {
   const missing = [...new Set(Object.entries(programs).flatMap(([program, name]) => (isThere(program) ? [] : [name])))];
   if (missing.length === 0) return;
-  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const command = `apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !isThere('apt-get'))
     throw new Error(`real tests need the Debian packages ${missing.join(', ')}; install them as root: ${command}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const [program = '', ...args] = command.split(' ');
   let last = spawnSync(program, args, { env, encoding: 'utf8' });
-  if (last.status !== 0) {
+  // The lists may be old, or another run beside this one may be fetching them: that has no lock that can be waited for.
+  for (let tries = 0; tries < 3 && last.status !== 0; tries++) {
+    if (tries > 0) spawnSync('sleep', ['20']);
     spawnSync('apt-get', ['update'], { env });
     last = spawnSync(program, args, { env, encoding: 'utf8' });
   }
