@@ -3,22 +3,14 @@
  * in checkers.ts and knows only the truth. Each guard taken away must be noticed: a checker that cannot fail checks nothing.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { Turn } from '../../host/core/record.ts';
 import type { Lab } from './lab.ts';
 import { type StormOptions, storm } from './storm.ts';
+import { commit } from './sync/commit.ts';
 
 const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 200);
 const FIRST = Number(process.env['KRAKEN_SEED'] ?? 1);
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
-  }
-}
 
 test(`${SEEDS} random storms: no wrong power action, and every node at goal or explained afterwards`, () => {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {

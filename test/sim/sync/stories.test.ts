@@ -1,4 +1,4 @@
-/** What issue 3 is shown by, in virtual time: real engines, real links and real seals at every host; every power action counted. */
+/** What a tree of hosts promises, in virtual time: real engines, real links and real seals at every host; every power action counted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Attacker } from './attacker.ts';
