@@ -14,6 +14,9 @@ export interface Program {
 
 /** Where the program lies in layer 0. */
 const NODE = 'usr/bin/node';
+/** In every build of Node.js, its version after it. */
+const NAME = 'node.js/';
+const LONGEST_VERSION = 32;
 const TRIPLETS: Readonly<Record<Machine, string>> = { 'x86-64': 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 const HERE: Readonly<Record<string, Machine>> = { x64: 'x86-64', arm64: 'arm64' };
 /** By the beginning of a library's name, who has it: for the words of a refusal. */
@@ -31,7 +34,7 @@ export function readProgram(file: string | undefined): Program {
   const path = file ?? process.execPath;
   const { bytes, elf } = readLinked(path, 'Node.js', 'Name another with --node');
   const entries: CpioEntry[] = [{ kind: 'file', path: NODE, mode: 0o755, bytes: stripElf(bytes) }];
-  return { machine: elf.machine, version: versionOf(path, elf.machine), entries: [...entries, ...librariesOf(path, elf)] };
+  return { machine: elf.machine, version: versionOf(path, elf.machine, bytes), entries: [...entries, ...librariesOf(path, elf)] };
 }
 
 /**
@@ -133,15 +136,22 @@ function readLinked(path: string, what: string, todo: string): { readonly bytes:
   }
 }
 
-/** Only a program for this machine can be asked. */
-function versionOf(path: string, machine: Machine): string {
-  if (HERE[process.arch] !== machine) return 'unknown';
-  const { stdout, status } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000, env: {} });
-  const version = /^v(\d+)\.(\d+)\.\d+\S*/.exec(stdout ?? '');
-  if (status !== 0 || !version)
-    throw unfit('this is no Node.js', path, 'it does not answer to --version as Node.js does', 'Name another with --node');
+/** One for this machine is asked; one for another says so in its bytes, as the name under which it would speak of itself. */
+function versionOf(path: string, machine: Machine, bytes: Buffer): string {
+  const version = /^v(\d+)\.(\d+)\.\d+\S*/.exec(HERE[process.arch] === machine ? said(path) : written(bytes));
+  if (!version) throw unfit('this is no Node.js', path, 'it does not tell its version as Node.js does', 'Name another with --node');
   const [text, major, minor] = [version[0], Number(version[1]), Number(version[2])];
   if (major < 20 || (major === 20 && minor < 19))
     throw unfit('this Node.js is too old', path, `it is ${text}`, 'Name one of 20.19 or newer with --node');
   return text.slice(1);
+}
+
+function said(path: string): string {
+  const { stdout, status } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000, env: {} });
+  return status === 0 ? (stdout ?? '') : '';
+}
+
+function written(bytes: Buffer): string {
+  const at = bytes.indexOf(`${NAME}v`);
+  return at < 0 ? '' : bytes.toString('latin1', at + NAME.length, at + NAME.length + LONGEST_VERSION).replace(/[^\w.-].*/s, '');
 }

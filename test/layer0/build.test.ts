@@ -16,7 +16,7 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 const at = (path: string): string => join(dir, path);
 
 plant(dir, {
-  'bin/node': fakeElf({ needed: ['libb.so'], runpath: '$ORIGIN/../own', text: 'node' }),
+  'bin/node': fakeElf({ needed: ['libb.so'], runpath: '$ORIGIN/../own', text: 'a node.js/v20.19.0\0' }),
   'own/libb.so': fakeElf({ needed: ['liba.so'], runpath: '$ORIGIN' }),
   'own/liba.so': fakeElf({}),
   busybox: fakeBusybox(),
@@ -28,7 +28,9 @@ plant(dir, {
   'bad/dynamic': fakeBusybox(undefined, { interpreter: '/lib/ld.so' }),
   'bad/x86': fakeBusybox(undefined, { machine: 62 }),
   'bad/small': fakeBusybox(['[', '[[', 'sh', 'cat']),
-  'bad/lacks': fakeElf({ needed: ['libnowhere.so.1'] }),
+  'bad/lacks': fakeElf({ needed: ['libnowhere.so.1'], text: 'node.js/v20.19.0' }),
+  'bad/old': fakeElf({ text: 'node.js/v18.20.8\n' }),
+  'bad/other': fakeElf({ text: 'node.js/' }),
   'bad/text': 'text\n'.repeat(100),
 });
 const PARTS = { node: at('bin/node'), busybox: at('busybox'), kernel: at('kernel'), modules: at('lib/modules/6.9.1-fake') };
@@ -47,6 +49,7 @@ test('two builds from other folders, umasks and times give the same bytes', asyn
     const second = await build({ addModules: ['loop'] });
     assert.deepEqual(bytesOf(second.out), bytesOf(first.out));
     assert.deepEqual([second.id, second.sha256], [first.id, first.sha256]);
+    assert.equal(first.node, '20.19.0', 'of a program for another machine, too');
     assert.equal(statSync(join(second.out, 'initramfs')).mode & 0o777, 0o644);
   } finally {
     process.umask(before.umask);
@@ -114,6 +117,8 @@ test('it can be looked into, whatever it is compressed with', async () => {
 const REFUSED: readonly (readonly [what: string, more: Partial<Layer0Options>, words: RegExp])[] = [
   ['no such Node.js', { node: at('no') }, /no: Node\.js cannot be read: ENOENT.*Name another with --node$/s],
   ['a Node.js that is none', { node: at('bad/text') }, /it is no ELF file/],
+  ['a program that is no Node.js', { node: at('bad/other') }, /this is no Node\.js: it does not tell its version/],
+  ['a Node.js that is too old', { node: at('bad/old') }, /this Node\.js is too old: it is v18\.20\.8/],
   [
     'a library that is nowhere',
     { node: at('bad/lacks') },
