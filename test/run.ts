@@ -12,9 +12,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Those that wait most come first, so that none is left alone at the end. */
 const FOLDERS = ['plugins', 'test', 'sdk', 'host', 'templates'];
 const NEVER = new Set(['node_modules', 'dist', 'fixtures']);
-/** Three at once: the machines that run this have two cores, and a third of the tests wait. Real tests share ports and tools, and wait minutes on purpose. */
+/** Four at once: the machines that run this have two cores, and half of the tests wait. Real tests share ports and tools, and wait minutes on purpose. */
 const KINDS = {
-  usual: { ending: '.test.ts', atOnce: 3, timeout: 4 * 60_000 },
+  usual: { ending: '.test.ts', atOnce: 4, timeout: 4 * 60_000 },
   real: { ending: '.real.test.ts', atOnce: 1, timeout: 40 * 60_000 },
 };
 
