@@ -21,6 +21,8 @@ export interface LabOptions extends Omit<BoxOptions, 'kraken'> {
   readonly settings?: object;
   /** Of every machine's kernel. */
   readonly args?: string;
+  /** Of the head, beside its own. */
+  readonly services?: Readonly<Record<string, object>>;
 }
 
 export class BoxLab {
@@ -53,8 +55,9 @@ export class BoxLab {
 
   /** The head, and all its services. */
   async up(): Promise<void> {
-    const { settings = QUICK, args = '' } = this.#options;
-    this.box.head.start(this.box.config(settings, args));
+    const { settings = QUICK, args = '', services } = this.#options;
+    const config = this.box.config(settings, args);
+    this.box.head.start({ ...config, services: { ...config.services, ...services } });
     await this.until('the head', UP_LIMIT / 1000, async () => {
       assert.ok(this.box.head.isRunning, `the head has ended: see ${this.box.logs}/head.log`);
       const { services } = await this.control('service/list', {});
@@ -96,9 +99,9 @@ export class BoxLab {
   }
 
   /** `kraken node apply` of all machines; resolves to when it began. */
-  async apply(): Promise<number> {
+  async apply(nodes: readonly object[] = this.box.nodes()): Promise<number> {
     const file = join(this.box.folder, 'nodes.json');
-    writeFileSync(file, JSON.stringify(this.box.nodes()));
+    writeFileSync(file, JSON.stringify(nodes));
     const from = Date.now();
     await this.kraken('node', 'apply', file);
     return from;
