@@ -23,6 +23,8 @@ export interface LabOptions extends Omit<BoxOptions, 'kraken'> {
   readonly args?: string;
   /** Of the head, beside its own. */
   readonly services?: Readonly<Record<string, object>>;
+  /** Of the configuration of the service that boots. */
+  readonly pxe?: object;
 }
 
 export class BoxLab {
@@ -55,9 +57,10 @@ export class BoxLab {
 
   /** The head, and all its services. */
   async up(): Promise<void> {
-    const { settings = QUICK, args = '', services } = this.#options;
-    const config = this.box.config(settings, args);
-    this.box.head.start({ ...config, services: { ...config.services, ...services } });
+    const { settings = QUICK, args = '', services, pxe } = this.#options;
+    const { services: own, ...config } = this.box.config(settings, args);
+    const boots = own['pxe'] as { readonly config: object };
+    this.box.head.start({ ...config, services: { ...own, pxe: { ...boots, config: { ...boots.config, ...pxe } }, ...services } });
     await this.until('the head', UP_LIMIT / 1000, async () => {
       assert.ok(this.box.head.isRunning, `the head has ended: see ${this.box.logs}/head.log`);
       const { services } = await this.control('service/list', {});
