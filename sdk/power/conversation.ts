@@ -1,5 +1,6 @@
 /** What is said to one device: a look, or a command and the looks after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Changing } from './silence.ts';
 
 /** One device, spoken to over a link that is there. */
 export interface Line {
@@ -15,10 +16,18 @@ export const look: Conversation = (line) => line.isOn();
 
 /** What the machine has come to, looked at for some seconds. What takes longer the engine finds by asking again. */
 async function settled(line: Line, wanted: boolean, looks: readonly number[]): Promise<boolean> {
+  let changing: Changing | undefined;
   for (const pause of looks) {
     await sleep(pause);
-    if ((await line.isOn()) === wanted) return wanted;
+    try {
+      if ((await line.isOn()) === wanted) return wanted;
+      changing = undefined;
+    } catch (error) {
+      if (!(error instanceof Changing)) throw error;
+      changing = error;
+    }
   }
+  if (changing !== undefined) throw changing;
   return !wanted;
 }
 

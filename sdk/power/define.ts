@@ -24,6 +24,7 @@ const HANG = { '/physState': 'PHYS_HANG' } as const;
 class Running<C extends ConfigLiterals, D extends Device, L> {
   readonly #definition: PowerDefinition<C, D, L>;
   #fleet: Fleet<C, D, L> | undefined;
+  warn: (text: string) => void = () => {};
 
   constructor(definition: PowerDefinition<C, D, L>) {
     this.#definition = definition;
@@ -38,6 +39,7 @@ class Running<C extends ConfigLiterals, D extends Device, L> {
   async use(config: PowerConfig<C>): Promise<void> {
     const before = this.#fleet;
     this.#fleet = new Fleet(this.#definition, config, before);
+    for (const text of this.#definition.warns?.(config) ?? []) this.warn(text);
     await before?.close();
   }
 
@@ -120,7 +122,8 @@ export function definePower<const C extends ConfigLiterals = Record<never, never
       const pollers = Object.entries(declaration.pollers ?? {}).map(([name, poller]) => [name, { ...poller, every: pollEvery }]);
       return { ...declaration, pollers: Object.fromEntries(pollers) };
     },
-    start: async ({ config: given, host }) => {
+    start: async ({ config: given, host, log }) => {
+      running.warn = (text) => log('warn', text);
       await running.use(given as PowerConfig<C>);
       await host.watch(
         { paths: paths as never, view: 'cfg' },

@@ -10,6 +10,8 @@ export type PowerCfg = Readonly<Record<string, unknown>>;
 export interface Device {
   /** Two nodes whose devices have the same key name one device: nothing is done through it. */
   readonly key: string;
+  /** The key of a whole whose part it is (the only system of a BMC, one of its systems): a node that names the whole names this, too. */
+  readonly within?: string;
   /** For people, with its kind: `BMC 10.0.0.7`, `domain vm7 of rack1`. */
   readonly name: string;
   /** Who is spoken to, where that is not the device itself: a hypervisor, a service. Devices of one `via` share link, patience and limits. */
@@ -59,6 +61,8 @@ export type PowerDefinition<C extends ConfigLiterals, D extends Device, L> = Rea
   readonly looks?: readonly number[];
   /** Throws, in words, where a config cannot be: it is refused, the old one stays. */
   readonly check?: (config: PowerConfig<C>) => void;
+  /** What a person should know of a config that can be, a sentence each: logged as warnings when it is taken up. */
+  readonly warns?: (config: PowerConfig<C>) => readonly string[];
   /** The device of a node, from its cfg; pure, and cheap: called for every node. Throws `Terminal` where cfg does not say enough. */
   readonly device: (cfg: PowerCfg, config: PowerConfig<C>) => D;
   /** Opens what is kept between calls (a session, a token): one for each `via`, and another one where an answer stayed out. */

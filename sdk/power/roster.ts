@@ -15,7 +15,8 @@ export class Roster<D extends Device> {
   readonly #deviceOf: (cfg: PowerCfg) => D;
   /** What each node's document says. */
   readonly #words = new Map<string, PowerCfg>();
-  readonly #keys = new Map<string, string>();
+  readonly #devices = new Map<string, Pick<Device, 'key' | 'within'>>();
+  /** By the key of what they name, or of the whole that it is within. */
   readonly #nodes = new Map<string, Set<string>>();
 
   /** `before`: what was known under another config. */
@@ -43,15 +44,18 @@ export class Roster<D extends Device> {
 
   forget(): void {
     this.#words.clear();
-    this.#keys.clear();
+    this.#devices.clear();
     this.#nodes.clear();
   }
 
   /** Throws Unreachable, naming them, where other nodes name the same device. `names`: the paths that name it. */
   check(node: string, device: D, names: readonly string[]): void {
-    const same = this.#nodes.get(this.#keys.get(node) ?? '');
-    if (same === undefined || same.size < 2) return;
-    const others = [...same].filter((other) => other !== node).map((other) => String(this.#words.get(other)?.['/nodename'] ?? other));
+    const own = this.#devices.get(node);
+    const near = own && this.#nodes.get(own.within ?? own.key);
+    if (own === undefined || near === undefined || near.size < 2) return;
+    const same = [...near].filter((other) => other !== node && isSame(own, this.#devices.get(other)));
+    if (same.length === 0) return;
+    const others = same.map((other) => String(this.#words.get(other)?.['/nodename'] ?? other));
     const shown = others.length > 3 ? `${others.slice(0, 3).join(', ')} and ${others.length - 3} more` : others.join(', ');
     throw new Unreachable(
       `${device.name} is also that of ${shown}, so nothing is done through it; correct ${names.join(' or ')} of the one whose it is not`,
@@ -59,34 +63,41 @@ export class Roster<D extends Device> {
   }
 
   #set(node: string, words: PowerCfg | undefined): void {
-    const old = this.#keys.get(node);
-    if (old !== undefined) {
+    const before = this.#devices.get(node);
+    if (before !== undefined) {
+      const old = before.within ?? before.key;
       const nodes = this.#nodes.get(old);
       nodes?.delete(node);
       if (nodes?.size === 0) this.#nodes.delete(old);
-      this.#keys.delete(node);
+      this.#devices.delete(node);
     }
     if (words === undefined) {
       this.#words.delete(node);
       return;
     }
     this.#words.set(node, words);
-    const key = this.#keyOf(words);
-    if (key === undefined) return;
-    this.#keys.set(node, key);
-    const nodes = this.#nodes.get(key) ?? new Set();
-    this.#nodes.set(key, nodes.add(node));
+    const device = this.#namedBy(words);
+    if (device === undefined) return;
+    const { key, within } = device;
+    this.#devices.set(node, within === undefined ? { key } : { key, within });
+    const near = within ?? key;
+    const nodes = this.#nodes.get(near) ?? new Set();
+    this.#nodes.set(near, nodes.add(node));
   }
 
   /** A node that says too little names no device; its own task is told why. */
-  #keyOf(words: PowerCfg): string | undefined {
+  #namedBy(words: PowerCfg): D | undefined {
     try {
-      return this.#deviceOf(words).key;
+      return this.#deviceOf(words);
     } catch {
       return undefined;
     }
   }
 }
+
+/** Of one whole: the same part, or one of them is the whole. */
+const isSame = (a: Pick<Device, 'key' | 'within'>, b: Pick<Device, 'key' | 'within'> | undefined): boolean =>
+  b !== undefined && (a.key === b.key || a.within === undefined || b.within === undefined);
 
 function member(value: unknown, below: string): unknown {
   return below === ''

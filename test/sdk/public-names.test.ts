@@ -34,7 +34,17 @@ const GOLDEN = {
     'defineModule',
     'serve',
   ],
-  'power/index.ts': ['Device', 'DeviceCall', 'DevicesCall', 'NoAnswer', 'PowerCfg', 'PowerConfig', 'PowerDefinition', 'definePower'],
+  'power/index.ts': [
+    'Changing',
+    'Device',
+    'DeviceCall',
+    'DevicesCall',
+    'NoAnswer',
+    'PowerCfg',
+    'PowerConfig',
+    'PowerDefinition',
+    'definePower',
+  ],
   'testing.ts': ['ModuleUnderTest', 'RunOptions', 'TestLog', 'TestNode', 'TestOptions', 'TestRun', 'testModule'],
 };
 
@@ -52,6 +62,6 @@ test('the public names are these', () => {
 test('what runs is what is named', async () => {
   const values = Object.keys(await import('@kraken-hpc/sdk')).sort();
   assert.deepEqual(values, ['Busy', 'LoginRefused', 'Terminal', 'TryLater', 'Unreachable', 'defineModule', 'serve']);
-  assert.deepEqual(Object.keys(await import('@kraken-hpc/sdk/power')).sort(), ['NoAnswer', 'definePower']);
+  assert.deepEqual(Object.keys(await import('@kraken-hpc/sdk/power')).sort(), ['Changing', 'NoAnswer', 'definePower']);
   assert.deepEqual(Object.keys(await import('@kraken-hpc/sdk/testing')), ['testModule']);
 });
