@@ -30,6 +30,7 @@ export interface KnownValues {
   readonly [path: `/power/${string}`]: Json;
   readonly [path: `/vm/${string}`]: Json;
   readonly [path: `/ipmi/${string}`]: Json;
+  readonly [path: `/redfish/${string}`]: Json;
   readonly [path: `/sim/${string}`]: Json;
 }
 

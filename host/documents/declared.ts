@@ -7,6 +7,7 @@ import ipmiSchema from '../../schemas/extensions/ipmi.json' with { type: 'json' 
 import ipv4Schema from '../../schemas/extensions/ipv4.json' with { type: 'json' };
 import powerSchema from '../../schemas/extensions/power.json' with { type: 'json' };
 import pxeSchema from '../../schemas/extensions/pxe.json' with { type: 'json' };
+import redfishSchema from '../../schemas/extensions/redfish.json' with { type: 'json' };
 import vmSchema from '../../schemas/extensions/vm.json' with { type: 'json' };
 import nodeSchema from '../../schemas/node.json' with { type: 'json' };
 import type { Json, Path } from '../core/declaration.ts';
@@ -27,6 +28,7 @@ const OWN: Readonly<Record<string, unknown>> = {
   power: powerSchema,
   vm: vmSchema,
   ipmi: ipmiSchema,
+  redfish: redfishSchema,
 };
 
 /** A path with its schema, and who declared it. */
