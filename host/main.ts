@@ -9,6 +9,7 @@ import { Api } from './control/api.ts';
 import type { HostPort } from './control/port.ts';
 import { type ControlServer, startControl } from './control/server.ts';
 import { RefusalError } from './core/refusal.ts';
+import { restoredMark } from './core/restored.ts';
 import type { HostConfig } from './documents/config.ts';
 import { createHostLog, type HostLog } from './log.ts';
 import { createPort } from './port.ts';
@@ -60,7 +61,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let running = await start(options.id);
   const restore: HostPort['restore'] = async (file) => {
     await running.stop();
-    const restored = await restoreInto(options.dataDir, file).finally(async () => {
+    const mark = restoredMark(file, running.engine.world);
+    const restored = await restoreInto(options.dataDir, file, { mark }).finally(async () => {
       running = await start();
       api.renew();
       begin();
@@ -117,5 +119,5 @@ export async function startHost(options: HostOptions): Promise<Host> {
 /** Takes a backup's state into the data directory of a host that does not run; its lock says whether one does. */
 export function restoreStoppedHost(dataDir: string, file: string): ReturnType<typeof restoreInto> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  return restoreInto(dataDir, file);
+  return restoreInto(dataDir, file, { mark: restoredMark(file) });
 }

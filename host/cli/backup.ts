@@ -7,6 +7,9 @@ import type { Action, Call } from './io.ts';
 import { printData } from './output.ts';
 import { count, sizeText } from './words.ts';
 
+/** The machines went on since. */
+const LOOK = 'The engine is frozen: look at `kraken node explain all`, then `kraken engine thaw`.';
+
 export const backup: Action = async (call) => {
   const file = resolve(call.args[0] ?? '');
   const answer = await withClient(call, (client) => client.ask('engine/backup', { file }));
@@ -31,7 +34,7 @@ export const restore: Action = async (call) => {
     }
     const answer = await client.ask('engine/restore', { file });
     if (await printData(call, answer)) return;
-    call.io.out(`Restored: ${count(answer.nodes, 'node')}, revision ${answer.revision}.\n`);
+    call.io.out(`Restored: ${count(answer.nodes, 'node')}, revision ${answer.revision}. ${LOOK}\n`);
   } finally {
     client?.close();
   }
@@ -43,5 +46,5 @@ async function restoreStopped(call: Call, file: string): Promise<void> {
   const { dataDir } = call.paths;
   const { revision } = await restoreStoppedHost(dataDir, file);
   if (await printData(call, { revision })) return;
-  call.io.out(`Restored into ${dataDir}, for the next kraken up: revision ${revision}.\n`);
+  call.io.out(`Restored into ${dataDir}, for the next kraken up: revision ${revision}. ${LOOK}\n`);
 }

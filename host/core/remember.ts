@@ -6,6 +6,7 @@ import type { Limit } from './event.ts';
 import { type Book, type Flight, Node, type Sent } from './node.ts';
 import { type Doc, isObject, setPath } from './pointer.ts';
 import type { Change, Fact, Mark, Millis, NodeId, NodeRecord, Turn } from './record.ts';
+import { beginRestored } from './restored.ts';
 import type { Frozen } from './tree.ts';
 import { resumeWindows } from './window.ts';
 import type { World } from './world.ts';
@@ -21,6 +22,7 @@ export function remember(w: World, stored: Remembered): void {
     last = turn.at;
   }
   restoreEngine(w, engine);
+  beginRestored(w, last);
   for (const node of w.nodes.values()) {
     adopt(w, node, node.cfg);
     for (const fact of node.facts.values()) {

@@ -1,7 +1,8 @@
 /** One file with the whole state, made from a running store; and a data directory made from it. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { EngineRecord, Millis, Revision } from '../core/record.ts';
+import type { Json } from '../core/declaration.ts';
+import type { EngineRecord, Millis, Revision, Turn } from '../core/record.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { buildStore, finishSwitch, lockStore } from './format.ts';
 import { encodeFrame, type Frame, frameText } from './frame.ts';
@@ -55,6 +56,8 @@ interface End {
 interface Checked extends Head, End {
   /** Of the snapshot in it. */
   readonly engineRevision: Revision;
+  /** The last turn in it. */
+  readonly last: number;
 }
 
 /** Must not run beside a checkpoint or a prune of the same store. */
@@ -92,13 +95,19 @@ export async function writeBackup(disk: Disk, file: string, source: Source): Pro
   return { nodes: survivors.nodes.size, bytes, revision };
 }
 
-/** Checks the whole file before anything is touched; then the directory has its state, or, after a crash, still the old one. */
-export function restoreInto(dir: string, file: string, disk: Disk = nodeDisk): Promise<RestoreSummary> {
-  const todo = 'The store is as it was. See that the file can be read, and that the data directory has room and may be written to';
-  return inWords('nothing was restored', file, todo, () => restoreLocked(dir, file, disk));
+export interface RestoreOptions {
+  readonly disk?: Disk;
+  /** A last turn follows what is in the backup, with this of the engine's own: whoever starts on it knows that it was restored. */
+  readonly mark?: { readonly [member: string]: Json };
 }
 
-async function restoreLocked(dir: string, file: string, disk: Disk): Promise<RestoreSummary> {
+/** Checks the whole file before anything is touched; then the directory has its state, or, after a crash, still the old one. */
+export function restoreInto(dir: string, file: string, { disk = nodeDisk, mark }: RestoreOptions = {}): Promise<RestoreSummary> {
+  const todo = 'The store is as it was. See that the file can be read, and that the data directory has room and may be written to';
+  return inWords('nothing was restored', file, todo, () => restoreLocked(dir, file, disk, mark));
+}
+
+async function restoreLocked(dir: string, file: string, disk: Disk, mark: RestoreOptions['mark']): Promise<RestoreSummary> {
   const lock = await lockStore(disk, dir);
   try {
     const checked = await checkBackup(disk, file);
@@ -109,7 +118,7 @@ async function restoreLocked(dir: string, file: string, disk: Disk): Promise<Res
       rev: checked.engineRevision,
       at: checked.at,
       frames: bytesOf(disk, file, ['node', 'engine']),
-      turns: bytesOf(disk, file, ['turn', 'gap']),
+      turns: turnsOf(disk, file, checked, mark),
     });
     return { nodes: checked.nodes, revision: checked.revision, ...(replaces ? { before: join(dir, 'store.before') } : {}) };
   } finally {
@@ -136,6 +145,13 @@ function* tailFrames(disk: Disk, source: Source, after: number): Generator<Frame
       if ((piece.kind === 'turn' || piece.kind === 'gap') && piece.seq > after && piece.seq <= source.seq) yield piece;
     }
   }
+}
+
+function* turnsOf(disk: Disk, file: string, { last, at, revision }: Checked, mark: RestoreOptions['mark']): Generator<Buffer> {
+  yield* bytesOf(disk, file, ['turn', 'gap']);
+  if (!mark) return;
+  const turn: Turn = { seq: last + 1, at, rev: revision, changes: [], engine: mark };
+  yield encodeFrame('turn', turn.seq, last, JSON.stringify(turn));
 }
 
 function* bytesOf(disk: Disk, file: string, kinds: readonly Frame['kind'][]): Generator<Buffer> {
@@ -184,5 +200,5 @@ async function readBackup(disk: Disk, file: string, refuse: (why: string) => Err
   }
   if (!head || !end) throw refuse('it ends too early');
   if (end.frames !== count || end.sha256 !== hash.digest('hex')) throw refuse('its checksum does not fit its content');
-  return { ...head, ...end, engineRevision };
+  return { ...head, ...end, engineRevision, last: next - 1 };
 }

@@ -93,8 +93,11 @@ test('a backup restored on a new data directory beside the running machines: nob
   const again = await lab.client();
   const { exit, out, err } = await lab.kraken('restore', file, '--yes');
   assert.equal(exit, 0, err);
-  assert.match(out, /Restored: 9 nodes/);
+  assert.match(out, /Restored: 9 nodes.* frozen.*kraken engine thaw/);
   await service(again, 'sim', 'ready');
+  await goal(again, 'kr[1-8]');
+  assert.match(JSON.stringify(await again.ask('engine/status', {})), /"frozen":\{[^}]*kraken\.backup/);
+  assert.equal((await lab.kraken('engine', 'thaw')).exit, 0);
   await goal(again, 'kr[1-8]');
   assert.equal(counts(lab), switched);
 });

@@ -112,7 +112,7 @@ test('power loss at any operation of a restore: the old state or the new one, wh
     await store.close();
     first.operations = 0;
     first.faults.powerOffAt = powerOffAt;
-    await Promise.race([restoreInto('/data', '/backup', first), first.off]).catch((error: unknown) =>
+    await Promise.race([restoreInto('/data', '/backup', { disk: first }), first.off]).catch((error: unknown) =>
       assert.ok(error instanceof PowerOff, String(error)),
     );
     const disk = first.afterPowerLoss(powerOffAt);

@@ -228,7 +228,7 @@ test('turns whose loss was accepted leave a gap that is known: restarts, history
   assert.equal((await store.history({ limit: 10_000 })).changes.length, 30);
   await store.backup('/backup');
   await store.close();
-  assert.equal((await restoreInto('/other', '/backup', disk)).revision, 31);
+  assert.equal((await restoreInto('/other', '/backup', { disk })).revision, 31);
   const other = await openStore('/other', { ...OPTIONS, disk, log: () => {} });
   assert.deepEqual(
     [...other.tail].map(({ seq }) => seq),
