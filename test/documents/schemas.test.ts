@@ -46,7 +46,7 @@ test('a document is refused with the path, the reason and what to do', () => {
   for (const state of ['UPDATE', 'ERROR', 'FATAL']) check({ images: { state } }, '/images/state', /nobody can want it/);
   check({ runState: 3 }, '/runState', /3 is a number; a string is needed|is none of/);
   check({ pxy: {} }, '/pxy', /no such member/, /Did you mean pxe/);
-  check({ redfish: {} }, '/redfish', /no such member/, /Start the service/);
+  check({ snmp: {} }, '/snmp', /no such member/, /Start the service/);
   check({ ipv4: { iface: {} } }, '/ipv4/iface', /known are .*ifaces/, /Did you mean ifaces/);
   check({ ipv4: [] }, '/ipv4', /an array; an object is needed/);
   check(
