@@ -317,7 +317,12 @@ test('a task that does not end is followed until the deadline', () =>
     const { observed, failed } = await module.run('powerOn', { within: 800 });
     assert.deepEqual([observed, Object.keys(failed)], [{}, ['n0']]);
     assert.ok(performance.now() - from < 2500);
-    assert.deepEqual(bmcs.machine(0).commands, ['1 On']);
+    const again = await module.run('powerOn', { within: 800 });
+    assert.deepEqual(again.observed, {});
+    const sweep = await module.poll('power');
+    assert.equal(sweep.failed['n0']?.error, 'TryLater');
+    assert.match(sweep.failed['n0']?.message ?? '', /has not yet managed to switch on/);
+    assert.deepEqual(bmcs.machine(0).commands, ['1 On'], 'it was sent while the task of the last one ran');
   }));
 
 test('the systems of one BMC share its session; one that two nodes name is left alone', async () => {

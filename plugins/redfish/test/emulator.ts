@@ -20,6 +20,8 @@ export interface EmulatorOptions {
   readonly isPlain?: boolean;
   /** Its certificate is one that has ended. */
   readonly ended?: boolean;
+  /** Where they are: the same port at each address; default: 127.0.0.1, any port. */
+  readonly at?: { readonly addresses: readonly string[]; readonly port: number };
   /** Systems behind each BMC; default 1. */
   readonly systems?: number;
 }
@@ -40,7 +42,7 @@ export async function startEmulator(count: number, options: EmulatorOptions): Pr
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(options.at?.port ?? 0, options.at?.addresses[bmc] ?? '127.0.0.1', resolve));
     machines.push(machine);
     servers.push(server);
   }

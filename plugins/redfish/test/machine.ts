@@ -61,6 +61,8 @@ export class Machine {
   readonly systems: System[];
   /** What was done to it: `1 On`, `1 boot Pxe UEFI`. */
   readonly commands: string[] = [];
+  /** Called with each command once it is done, and with it what the machine is by then. */
+  told: (command: string, isOn: boolean) => void = () => {};
   /** `GET /redfish/v1/Systems`. */
   readonly requests: string[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -194,7 +196,7 @@ export class Machine {
       return errorOf(400, 'Base.1.8.PropertyValueNotInList', `${String(target)} is none of them.`);
     system.boot = { ...system.boot, ...boot };
     system.tag++;
-    this.commands.push(`${system.id} boot ${String(target)} ${String(boot['BootSourceOverrideMode'] ?? '-')}`);
+    this.#note(system, `${system.id} boot ${String(target)} ${String(boot['BootSourceOverrideMode'] ?? '-')}`);
     return { status: 200, body: systemDoc(system, behaviour) };
   }
 
@@ -203,11 +205,12 @@ export class Machine {
     const on = type === 'On' || type === 'ForceOn' ? true : type === 'ForceOff' ? false : undefined;
     if (on === undefined || !(resetTypes ?? ['On', 'ForceOff']).includes(type))
       return errorOf(400, 'Base.1.8.ActionParameterNotSupported', `${type} is not supported.`);
-    this.commands.push(`${system.id} ${type}`);
     if (taskMs === 0) {
       this.#switch(system, on);
+      this.#note(system, `${system.id} ${type}`);
       return { status: hangsUp ? 0 : 204 };
     }
+    this.#note(system, `${system.id} ${type}`);
     const uri = `${ROOT}/TaskService/TaskMonitors/${this.commands.length}`;
     this.#tasks.set(uri, true);
     this.#later(taskMs, () => {
@@ -222,6 +225,16 @@ export class Machine {
     if (isRunning === undefined) return errorOf(404, 'Base.1.8.ResourceMissingAtURI', 'No such task.');
     if (isRunning) return { status: 202, headers: { location: at }, body: taskDoc(at, 'Running') };
     return { status: 200, body: taskDoc(at, this.behaviour.taskFails ? 'Exception' : 'Completed') };
+  }
+
+  #note({ power }: System, command: string): void {
+    this.commands.push(command);
+    this.told(command, power === 'On');
+  }
+
+  /** The machine has done so by itself, or has lost its power. */
+  setPower(isOn: boolean): void {
+    for (const system of this.systems) system.power = isOn ? 'On' : 'Off';
   }
 
   #switch(system: System, on: boolean): void {
