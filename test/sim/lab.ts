@@ -82,6 +82,8 @@ export class Lab {
   readonly #open = new Map<number, string>();
   /** Looks on: every call to a module, every power action at a BMC, every reply that arrives. */
   watcher: Watcher = {};
+  /** Stands between the core and whoever performs its effects: a disk that takes its time, an end of the process in between. */
+  via: (effect: Effect, perform: () => void) => void = (_, perform) => perform();
 
   constructor(options: LabOptions = {}) {
     this.options = options;
@@ -257,7 +259,7 @@ export class Lab {
 
   send(...events: Event[]): void {
     if (!this.up) return;
-    for (const effect of this.engine.turn(events, this.now)) this.#perform(effect);
+    for (const effect of this.engine.turn(events, this.now)) this.via(effect, () => this.#perform(effect));
   }
 
   // --- what is asked of the world ------------------------------------------------------------------------------------------------
