@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type ModuleUnderTest, type TestNode, testModule } from '@kraken-hpc/sdk/testing';
 import { redfish } from './module.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from './test/emulator.ts';
@@ -76,9 +76,9 @@ const GOOD: Readonly<Record<string, Good>> = {
   },
   'with types that nobody tells': { bmc: { resetTypes: undefined }, commands: ['1 On', '1 ForceOff'] },
   'with a task': { bmc: { taskMs: 250 }, commands: ['1 On', '1 ForceOff'] },
-  'through PoweringOn and PoweringOff': { bmc: { changingMs: 400 }, commands: ['1 On', '1 ForceOff'] },
+  'through PoweringOn and PoweringOff': { bmc: { changingMs: 200 }, commands: ['1 On', '1 ForceOff'] },
   'where the answer to the reset is lost': { bmc: { hangsUp: true }, commands: ['1 On', '1 ForceOff'] },
-  slowly: { bmc: { slowMs: 60 }, commands: ['1 On', '1 ForceOff'] },
+  slowly: { bmc: { slowMs: 30 }, commands: ['1 On', '1 ForceOff'] },
   'PXE once, in the mode that is set': { given: { config: { bootOverride: 'pxe' } }, commands: ['1 boot Pxe -', '1 On', '1 ForceOff'] },
   'PXE once, BIOS': { given: { config: { bootOverride: 'bios' } }, commands: ['1 boot Pxe Legacy', '1 On', '1 ForceOff'] },
   'PXE once, UEFI': { given: { config: { bootOverride: 'uefi' } }, commands: ['1 boot Pxe UEFI', '1 On', '1 ForceOff'] },
@@ -109,23 +109,41 @@ const GOOD: Readonly<Record<string, Good>> = {
   },
 };
 
-for (const [name, { bmc = {}, given = {}, commands, sessions }] of Object.entries(GOOD))
-  test(`on and off: ${name}`, () =>
-    withBmcs(
-      given,
-      async ({ bmcs, module }) => {
-        bmcs.set(0, bmc);
-        assert.deepEqual(await module.poll('power'), { observed: { n0: OFF }, failed: {} });
-        assert.deepEqual(await module.run('powerOn'), { observed: { n0: ON }, failed: {} });
-        assert.deepEqual((await module.run('powerOn')).observed, { n0: ON });
-        assert.deepEqual((await module.poll('power')).observed, { n0: ON });
-        assert.deepEqual(await module.run('unhang'), { observed: { n0: OFF }, failed: {} });
-        assert.deepEqual(bmcs.machine(0).commands, commands);
-        if (sessions !== undefined) assert.equal(bmcs.machine(0).opened, sessions);
-        if (name !== 'where the answer to the reset is lost') assert.equal(bmcs.machine(0).connections, 1, 'the connection was not kept');
-      },
-      (bmcs) => assert.equal(bmcs.machine(0).sessions.size, 0, 'the session was not given back'),
-    ));
+/** They wait beside one another. */
+describe('what takes its time', { concurrency: 4 }, () => {
+  test('a task that does not end is followed until the deadline', () =>
+    withBmcs({}, async ({ bmcs, module }) => {
+      bmcs.set(0, { taskMs: 60_000 });
+      const from = performance.now();
+      const { observed, failed } = await module.run('powerOn', { within: 800 });
+      assert.deepEqual([observed, Object.keys(failed)], [{}, ['n0']]);
+      assert.ok(performance.now() - from < 2500);
+      const again = await module.run('powerOn', { within: 800 });
+      assert.deepEqual(again.observed, {});
+      const sweep = await module.poll('power');
+      assert.equal(sweep.failed['n0']?.error, 'TryLater');
+      assert.match(sweep.failed['n0']?.message ?? '', /has not yet managed to switch on/);
+      assert.deepEqual(bmcs.machine(0).commands, ['1 On'], 'it was sent while the task of the last one ran');
+    }));
+
+  for (const [name, { bmc = {}, given = {}, commands, sessions }] of Object.entries(GOOD))
+    test(`on and off: ${name}`, () =>
+      withBmcs(
+        given,
+        async ({ bmcs, module }) => {
+          bmcs.set(0, bmc);
+          assert.deepEqual(await module.poll('power'), { observed: { n0: OFF }, failed: {} });
+          assert.deepEqual(await module.run('powerOn'), { observed: { n0: ON }, failed: {} });
+          assert.deepEqual((await module.run('powerOn')).observed, { n0: ON });
+          assert.deepEqual((await module.poll('power')).observed, { n0: ON });
+          assert.deepEqual(await module.run('unhang'), { observed: { n0: OFF }, failed: {} });
+          assert.deepEqual(bmcs.machine(0).commands, commands);
+          if (sessions !== undefined) assert.equal(bmcs.machine(0).opened, sessions);
+          if (name !== 'where the answer to the reset is lost') assert.equal(bmcs.machine(0).connections, 1, 'the connection was not kept');
+        },
+        (bmcs) => assert.equal(bmcs.machine(0).sessions.size, 0, 'the session was not given back'),
+      ));
+});
 
 interface Misbehaviour {
   readonly bmc?: Partial<Behaviour>;
@@ -308,21 +326,6 @@ test('a task that fails says why', () =>
     bmcs.set(0, { taskMs: 100, taskFails: true });
     const { failed } = await module.run('powerOn');
     assert.match(failed.n0?.message ?? '', /did not manage to switch on \(task Exception\): The power supply is gone/);
-  }));
-
-test('a task that does not end is followed until the deadline', () =>
-  withBmcs({}, async ({ bmcs, module }) => {
-    bmcs.set(0, { taskMs: 60_000 });
-    const from = performance.now();
-    const { observed, failed } = await module.run('powerOn', { within: 800 });
-    assert.deepEqual([observed, Object.keys(failed)], [{}, ['n0']]);
-    assert.ok(performance.now() - from < 2500);
-    const again = await module.run('powerOn', { within: 800 });
-    assert.deepEqual(again.observed, {});
-    const sweep = await module.poll('power');
-    assert.equal(sweep.failed['n0']?.error, 'TryLater');
-    assert.match(sweep.failed['n0']?.message ?? '', /has not yet managed to switch on/);
-    assert.deepEqual(bmcs.machine(0).commands, ['1 On'], 'it was sent while the task of the last one ran');
   }));
 
 test('the systems of one BMC share its session; one that two nodes name is left alone', async () => {
