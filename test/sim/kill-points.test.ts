@@ -1,5 +1,5 @@
 /**
- * The host is killed before every single effect that a story has, one after the other, on a disk that keeps what was synced and no more, or
+ * The host is killed after every single effect that a story has, one after the other, on a disk that keeps what was synced and no more, or
  * all that was written. Whatever was acknowledged happens; no machine is switched twice for one wish.
  */
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ const LAG = 100;
 /** The loop's rules, on a disk that takes its time: what acknowledges or disrupts waits until its turn is synced. */
 class Disk {
   readonly #lab: Lab;
-  /** The effect before which the host ends. */
+  /** The effect after which the host ends. */
   readonly #last: number;
   /** The host has ended. */
   killed = false;
@@ -48,14 +48,11 @@ class Disk {
     this.#held = [];
   }
 
-  /** From here on nothing of it is performed, and nothing reaches it. */
-  #ends(): boolean {
-    if (this.over) return false;
-    if (this.effects++ >= this.#last) {
-      this.killed = true;
-      this.#lab.up = false;
-    }
-    return this.killed;
+  /** An effect was performed; after the last one nothing else is, and nothing reaches the host. */
+  #did(): void {
+    if (this.over || this.effects++ !== this.#last) return;
+    this.killed = true;
+    this.#lab.up = false;
   }
 
   #command(): void {
@@ -64,9 +61,10 @@ class Disk {
   }
 
   #take(effect: Effect, perform: () => void): void {
-    if (this.#ends()) return;
+    if (this.killed && !this.over) return;
     if (effect.type === 'journal') {
       perform();
+      this.#did();
       const { seq } = effect.turn;
       this.#lab.later(effect.durable ? SYNC : LAG, () => this.#synced(seq));
     } else if ('afterDurable' in effect && effect.afterDurable && this.#written > this.#durable)
@@ -77,6 +75,8 @@ class Disk {
   #do(effect: Effect, perform: () => void): void {
     if (this.over && effect.type === 'poll' && effect.service === 'ipmi') this.#looks++;
     perform();
+    // A question leaves nothing behind; its answer is another effect.
+    if (effect.type !== 'poll') this.#did();
   }
 
   #synced(seq: number): void {
@@ -86,7 +86,7 @@ class Disk {
     const ready = this.#held.filter((one) => one.seq <= seq);
     this.#held = this.#held.filter((one) => one.seq > seq);
     for (const one of ready) {
-      if (this.#ends()) return;
+      if (this.killed && !this.over) return;
       one.perform();
     }
   }
@@ -162,7 +162,7 @@ const STORIES: readonly Story[] = [
   },
 ];
 
-/** Runs the story with a kill before effect `last`; how many effects it had, where nobody was killed. */
+/** Runs the story with a kill after effect `last`; how many effects it had, where nobody was killed. */
 function play(story: Story, last: number, keepsWritten: boolean): number | undefined {
   const lab = new Lab({ every: MINUTE });
   lab.create(story.cfg);
@@ -193,14 +193,14 @@ function play(story: Story, last: number, keepsWritten: boolean): number | undef
 
 for (const story of STORIES) {
   for (const keepsWritten of [true, false]) {
-    test(`killed before every effect, ${keepsWritten ? 'all that was written' : 'only what was synced'} is kept: ${story.name}`, () => {
+    test(`killed after every effect, ${keepsWritten ? 'all that was written' : 'only what was synced'} is kept: ${story.name}`, () => {
       const count = play(story, Number.POSITIVE_INFINITY, keepsWritten) ?? 0;
       assert.ok(count > 5, `${count} effects`);
       for (let last = 0; last < count; last++) {
         try {
           play(story, last, keepsWritten);
         } catch (error) {
-          throw new Error(`killed before effect ${last} of ${count}: ${(error as Error).message}`, { cause: error });
+          throw new Error(`killed after effect ${last} of ${count}: ${(error as Error).message}`, { cause: error });
         }
       }
     });
