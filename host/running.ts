@@ -67,7 +67,13 @@ export async function startRunning(options: RunningOptions): Promise<Running> {
     const turns = [...opened.tail];
     // Before a key is touched and a socket opened: neither is this host's to use with the data of another.
     if (options.mustBe !== undefined) refuseOther(options, selfOf(opened, turns), options.mustBe);
-    return await compose(options, opened, turns, specs, openPlace(options.sync, options.dataDir));
+    const place = await openPlace(options.sync, options.dataDir);
+    try {
+      return await compose(options, opened, turns, specs, place);
+    } catch (error) {
+      place?.lock.release();
+      throw error;
+    }
   } catch (error) {
     await opened.store.close();
     throw error;
@@ -140,6 +146,7 @@ async function compose(
       getLoop().stop();
       await stopCheckpoints();
       await store.close();
+      place?.lock.release();
     },
   };
 }

@@ -3,7 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeId } from './core/record.ts';
+import { nodeDisk } from './store/disk.ts';
+import { lockStore } from './store/format.ts';
 import { pinOf } from './sync/edge/certificates.ts';
+import { openSecretDir } from './sync/edge/files.ts';
 import { bootId, HostKeys } from './sync/edge/host-keys.ts';
 import type { SyncOptions } from './sync/options.ts';
 
@@ -13,16 +16,27 @@ export interface SyncPlace {
   readonly keys: HostKeys;
   readonly keysDir: string;
   readonly isRoot: boolean;
+  /** Nobody else may speak with these keys meanwhile. */
+  readonly lock: { release(): void };
 }
 
-/** Opens this host's keys; undefined where it has neither a parent nor a CA, and so no neighbours. */
-export function openPlace(options: SyncOptions | undefined, dataDir: string): SyncPlace | undefined {
+const KEYS = { name: 'directory of keys', option: '--run-dir' };
+
+/** Opens this host's keys; undefined where it has neither a parent nor a CA, and so no neighbours. Rejects where another host runs with them. */
+export async function openPlace(options: SyncOptions | undefined, dataDir: string): Promise<SyncPlace | undefined> {
   const rootDir = join(dataDir, 'keys');
   const isRoot = options === undefined || options.parents.length === 0;
   if (!options || (isRoot && !existsSync(join(rootDir, 'ca.key')))) return undefined;
   const keysDir = isRoot ? rootDir : options.runDir;
-  const keys = new HostKeys(keysDir, { boot: bootId(), outliveBoot: isRoot || options.keepsKeys });
-  return { options, keys, keysDir, isRoot };
+  openSecretDir(keysDir);
+  const lock = await lockStore(nodeDisk, keysDir, KEYS);
+  try {
+    const keys = new HostKeys(keysDir, { boot: bootId(), outliveBoot: isRoot || options.keepsKeys });
+    return { options, keys, keysDir, isRoot, lock };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
 }
 
 /** What its neighbours know the cluster by; undefined: it has no certificate yet. */

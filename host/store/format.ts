@@ -39,7 +39,16 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-export async function lockStore(disk: Disk, dir: string): Promise<{ release(): void }> {
+/** A directory that one host at a time may use, as people know it. */
+interface Locked {
+  readonly name: string;
+  /** With which another is named. */
+  readonly option: string;
+}
+
+const DATA: Locked = { name: 'data directory', option: '--data-dir' };
+
+export async function lockStore(disk: Disk, dir: string, { name, option }: Locked = DATA): Promise<{ release(): void }> {
   disk.makeDir(dir);
   const path = join(dir, 'lock');
   let lock: { release(): void } | undefined;
@@ -47,7 +56,7 @@ export async function lockStore(disk: Disk, dir: string): Promise<{ release(): v
     lock = disk.lock(path);
   } catch (error) {
     throw notReady(
-      'the data directory cannot be locked',
+      `the ${name} cannot be locked`,
       path,
       wordsOf(error),
       'Kraken uses the command `flock` of util-linux: see that it is installed and that the directory is writable',
@@ -57,10 +66,10 @@ export async function lockStore(disk: Disk, dir: string): Promise<{ release(): v
     const holder = disk.read(path, 0, 64).toString('latin1').trim();
     const who = holder ? `process ${holder} runs on it` : 'another process runs on it';
     throw conflict(
-      'the data directory is in use',
+      `the ${name} is in use`,
       dir,
       who,
-      'One host per data directory: stop that one (`kraken engine stop`), or give this one its own with --data-dir',
+      `One host per ${name}: stop that one (\`kraken engine stop\`), or give this one its own with ${option}`,
     );
   }
   try {
