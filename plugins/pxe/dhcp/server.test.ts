@@ -324,7 +324,7 @@ test('a proxy gives no address, says what to boot, also at its own port, refuses
   assert.deepEqual(offer?.options.get(60)?.toString(), 'PXEClient');
   assert.deepEqual([...(offer?.options.get(43) ?? [])], [6, 1, 8, 255]);
   assert.equal(offer?.options.has(51) || offer?.options.has(1), false);
-  assert.deepEqual(take({ type: 3, options: { ...pxe, 50: address('10.0.0.9'), 54: address('10.0.0.2') } }), []);
+  assert.deepEqual(take({ type: 3, options: { ...pxe, 50: address('10.0.0.7'), 54: address('10.0.0.2') } }), []);
   const [ack] = take({ type: 3, ciaddr: '10.0.0.9', options: pxe }, { from: '10.0.0.9', port: 4011, to: '10.0.0.1', isBootServer: true });
   assert.deepEqual([ack?.type, ack?.yiaddr, ack?.file, ack?.way], [5, '0.0.0.0', 'bios.file', 'eth0 10.0.0.9:4011']);
   assert.deepEqual(take({}), [], 'a client that does not boot is none of its business');
@@ -332,6 +332,25 @@ test('a proxy gives no address, says what to boot, also at its own port, refuses
   assert.deepEqual([http?.options.get(60)?.toString(), http?.options.get(67)?.toString()], ['HTTPClient', 'http://10.0.0.1/a.efi']);
   take({ mac: '02:00:00:00:99:01' });
   assert.deepEqual([said.strangers, said.dropped], [[], []]);
+});
+
+test('a proxy overhears which address a client takes, and says so where it is not the described one', () => {
+  const pxe = { 60: PXE, 93: [0, 0] };
+  const cases: readonly (readonly [wanted: string, isTold: boolean])[] = [
+    ['10.0.0.7', false],
+    ['10.0.0.9', true],
+  ];
+  for (const [wanted, isTold] of cases) {
+    const { take, said } = lab({ proxy: true });
+    assert.deepEqual(take({ type: 3, options: { ...pxe, 50: address(wanted), 54: address('10.0.0.2') } }), []);
+    const [text = '', ...more] = said.dropped;
+    assert.deepEqual(more, []);
+    assert.equal(
+      /takes 10\.0\.0\.9 of the DHCP server 10\.0\.0\.2, and 10\.0\.0\.7 is its address here.*let that server/.test(text),
+      isTold,
+    );
+    assert.equal(text !== '', isTold);
+  }
 });
 
 test('whatever comes, nothing is thrown; what is no message is counted and has no answer', () => {

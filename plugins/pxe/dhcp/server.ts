@@ -154,8 +154,7 @@ export class DhcpServer {
     if (kind === 'other' || !(isDiscover || packet.type === MESSAGE.request || (packet.type === MESSAGE.inform && arrival.isBootServer)))
       return NONE;
     this.#step(asking, isDiscover ? 'DISCOVER' : 'REQUEST');
-    // The other requests are for the site's server.
-    if (!isDiscover && !arrival.isBootServer) return NONE;
+    if (!isDiscover && !arrival.isBootServer) return this.#overheard(asking);
     const link = this.#proxyLink(asking);
     const boot = link && this.#book.boot(lease, kind, link.address);
     if (link === undefined || boot === undefined) return NONE;
@@ -163,6 +162,18 @@ export class DhcpServer {
     this.#step(asking, isDiscover ? 'OFFER' : 'ACK');
     if (arrival.isBootServer) return [{ bytes, link, address: arrival.from, port: arrival.port }];
     return [this.#links.reply(packet, link, arrival, bytes)];
+  }
+
+  /** A request that is for the site's server: another address than its lease's is one that will be given no boot file. */
+  #overheard({ packet, lease, now }: Asking): readonly Reply[] {
+    const wanted = addressIn(packet, OPTION.requested) || packet.ciaddr;
+    const server = addressIn(packet, OPTION.server);
+    if (wanted !== 0 && wanted !== bitsOf(lease.ip))
+      this.#drop(
+        `${lease.name} (${lease.mac}) takes ${textOf(wanted)} of the DHCP server ${server === 0 ? 'that it knows' : textOf(server)}, and ${lease.ip} is its address here, to which alone its boot files are given: let that server give it ${lease.ip}, or correct its address in cfg`,
+        now,
+      );
+    return NONE;
   }
 
   /** At the port of boot servers a client has an address already, whatever its lease is here. */

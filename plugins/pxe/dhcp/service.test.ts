@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { test } from 'node:test';
-import { linksOf } from './interfaces.ts';
+import { type Condition, linksOf } from './interfaces.ts';
 import { type DhcpOptions, DhcpService } from './service.ts';
 import { address, heard, MAC, message } from './test/client.ts';
 
@@ -81,7 +81,8 @@ const ipv4 = (where: string, netmask = '255.255.255.0'): NetworkInterfaceInfo =>
   cidr: null,
 });
 const TABLE = { lo: [ipv4('127.0.0.1', '255.0.0.0')], eth0: [ipv4('10.0.0.1'), ipv4('10.0.1.1')] };
-const exists = (name: string): boolean => ['lo', 'eth0', 'eth1'].includes(name);
+const CONDITIONS: Readonly<Record<string, Condition>> = { lo: 'up', eth0: 'up', eth1: 'up', eth2: 'quiet', eth3: 'down' };
+const condition = (name: string): Condition => CONDITIONS[name] ?? 'absent';
 
 const INTERFACES: readonly [readonly string[], readonly string[] | RegExp][] = [
   [['eth0'], ['10.0.0.1', '10.0.1.1']],
@@ -91,14 +92,16 @@ const INTERFACES: readonly [readonly string[], readonly string[] | RegExp][] = [
     ['10.0.1.1', '10.0.0.1'],
   ],
   [[], /no interface to serve/],
-  [['eth1'], /cannot serve eth1: it is down, or has no IPv4 address/],
+  [['eth1'], /cannot serve eth1: it has no IPv4 address to answer from; give it one/],
+  [['eth2'], /cannot serve eth2: it has no carrier; see to its cable/],
+  [['eth3'], /cannot serve eth3: it is down; set it up \(ip link set eth3 up\)/],
   [['eth9'], /cannot serve eth9: this machine has no such interface; there are lo \(127\.0\.0\.1\), eth0 \(10\.0\.0\.1\)/],
   [['10.0.9.1'], /cannot serve 10\.0\.9\.1: no interface of this machine that is up has this address/],
 ];
 
 for (const [wanted, is] of INTERFACES)
   test(`interfaces ${wanted.join(', ') || '(none)'}`, () => {
-    const get = () => linksOf(wanted, TABLE, exists).map((link) => link.address);
+    const get = () => linksOf(wanted, TABLE, condition).map((link) => link.address);
     if (is instanceof RegExp) assert.throws(get, is);
     else assert.deepEqual(get(), is);
   });
