@@ -7,9 +7,9 @@ import { Tree } from './tree.ts';
 const NONE = { on: 0, off: 0 };
 const ID = nodeId(0);
 
-/** Twelve nodes that run, as they should. */
+/** Three nodes that run, as they should. */
 function settled(): Lab {
-  const lab = new Lab({ nodes: 12 });
+  const lab = new Lab({ nodes: 3, every: 30 * SECOND });
   lab.create();
   assert.ok(
     lab.until(() => lab.allAtGoal(), 10 * MINUTE),
