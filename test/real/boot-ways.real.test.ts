@@ -12,11 +12,12 @@ const FAR_ROUTER = '10.40.0.1';
 const FAR_NODE = '10.40.0.7';
 const ROUTER = '10.99.0.2';
 const SITE = '10.99.0.3';
+const OTHER = '10.99.2.99';
 /** Without an IPv6 router on the segment iPXE waits 15 s, and all of it is emulated. */
 const LIMIT = 120;
 const PC: LabOptions = { machines: 1, kind: 'qemu', firmware: 'bios', args: 'console=ttyS0 panic=1' };
 
-before(() => install({ dhcrelay: 'isc-dhcp-relay', dnsmasq: 'dnsmasq-base', ip: 'iproute2', sysctl: 'procps' }));
+before(() => install({ dhcrelay: 'isc-dhcp-relay', dnsmasq: 'dnsmasq-base', ip: 'iproute2', sysctl: 'procps', nft: 'nftables' }));
 
 /** Another host beside the head: a namespace that goes with the box, each interface on a bridge of it. */
 function neighbour(
@@ -56,6 +57,10 @@ test('a machine in another subnet, by a relay and through a router', async () =>
     network.ip([`link add ${FAR} type bridge stp_state 0 forward_delay 0`, `link set ${FAR} up`, `link set tap1 master ${FAR}`]);
     const router = { near: { bridge: BRIDGE, address: `${ROUTER}/16` }, far: { bridge: FAR, address: `${FAR_ROUTER}/24` } };
     const place = neighbour(lab, 90, router);
+    // The bridge is a switch, and in the head's namespace only for QEMU's sake: what the machine broadcasts is not for the head's ears.
+    const deaf = 'add table bridge far\nadd chain bridge far input { type filter hook input priority 0; }\n';
+    const input = `${deaf}add rule bridge far input iifname "tap1" drop\n`;
+    assert.equal(spawnSync('ip', ['netns', 'exec', network.namespace, 'nft', '-f', '-'], { input }).status, 0);
     network.ip([`route add 10.40.0.0/24 via ${ROUTER} dev ${BRIDGE}`]);
     assert.equal(spawnSync('ip', ['netns', 'exec', place, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']).status, 0);
     network.spawn('dhcrelay', ['-4', '-d', '-id', 'far', '-iu', 'near', HEAD], { stdio: 'ignore' }, place);
@@ -70,20 +75,44 @@ test('a machine in another subnet, by a relay and through a router', async () =>
       said.some((line) => line.includes(`${FAR_NODE}/24 by ${FAR_ROUTER}`)),
       'its way out is not the router',
     );
+    const { peers } = await lab.control('peer/list', {});
+    assert.match(peers.map(({ address }) => address).join(' '), new RegExp(`^${FAR_NODE}:\\d+$`), 'its host came from another address');
   } finally {
     await lab.end();
   }
 });
 
+/** The site's own server, which gives the machine this address, and says nothing of booting. */
+function siteServer(lab: BoxLab, address: string): void {
+  const place = neighbour(lab, 91, { site0: { bridge: BRIDGE, address: `${SITE}/16` } });
+  const own = ['--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--user=root', '--pid-file', '--interface=site0'];
+  const gives = [`--dhcp-range=10.99.2.0,static,${SUBNET}`, `--dhcp-host=${macOf(1)},${address}`, '--dhcp-option=3'];
+  const leases = `--dhcp-leasefile=${join(lab.box.folder, 'site.leases')}`;
+  lab.box.network.spawn('dnsmasq', [...own, ...gives, leases], { stdio: 'ignore' }, place);
+}
+
 test("a machine that a site's own DHCP server gives its address, and that this service only tells what to boot", async () => {
   const lab = await BoxLab.open({ ...PC, pxe: { mode: 'proxy' } });
   try {
-    const place = neighbour(lab, 91, { site0: { bridge: BRIDGE, address: `${SITE}/16` } });
-    const own = ['--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--user=root', '--pid-file', '--interface=site0'];
-    const gives = [`--dhcp-range=10.99.2.0,static,${SUBNET}`, `--dhcp-host=${macOf(1)},${nodeAddress(1)}`, '--dhcp-option=3'];
-    const leases = `--dhcp-leasefile=${join(lab.box.folder, 'site.leases')}`;
-    lab.box.network.spawn('dnsmasq', [...own, ...gives, leases], { stdio: 'ignore' }, place);
+    siteServer(lab, nodeAddress(1));
     await boots(lab, lab.box.nodes());
+  } finally {
+    await lab.end();
+  }
+});
+
+test('beside a site that gives another address than is described: it is given no file, and the log says what to correct', async () => {
+  const lab = await BoxLab.open({ ...PC, pxe: { mode: 'proxy' } });
+  try {
+    siteServer(lab, OTHER);
+    await lab.apply();
+    const logs = (): Promise<string> => lab.kraken('service', 'logs', 'pxe');
+    const sentence = `kr1 (${macOf(1)}) takes ${OTHER} of the DHCP server ${SITE}, and ${nodeAddress(1)} is its address here`;
+    await lab.until('the sentence', 60, async () => (await logs()).includes(sentence));
+    await lab.until('a refusal', 60, async () => (await logs()).includes(`${OTHER} is the address of no node`));
+    const steps = (await lab.history()).filter(({ path }) => path === '/pxe/step').map(({ to }) => to);
+    assert.ok(steps.includes('REQUEST') && !steps.includes('SCRIPT'), `it went on: ${steps.join(' ')}`);
+    assert.deepEqual(lab.switched(1), ['set power 1']);
   } finally {
     await lab.end();
   }
