@@ -249,15 +249,18 @@ test('the BMC network is cut beside running nodes, the host restarted meanwhile:
   const before = sim.commands().length;
   const cutAt = Date.now();
   sim.cut(...ALL);
-  await until('all BMCs found out of reach', 60, async () => {
-    const notes = (await historyOf(host, cutAt)).filter(({ path }) => path === 'unreachable');
+  const outOfReach = async (since: number): Promise<boolean> => {
+    const notes = (await historyOf(host, since)).filter(({ path }) => path === 'unreachable');
     return new Set(notes.map((change) => change.node)).size === COUNT;
-  });
+  };
+  await until('all BMCs found out of reach', 60, () => outOfReach(cutAt));
   const said = await host.kraken('node', 'explain', 'kr1');
   assert.match(said, new RegExp(`BMC ${sim.address}:${sim.port(0)} did not answer`), said);
   await sleep(Math.max(0, cutAt + CUT * 500 - Date.now()));
+  const killedAt = Date.now();
   await host.kill();
   await host.up(config);
+  await until('the new host finds that, too', 60, () => outOfReach(killedAt));
   await sleep(Math.max(0, cutAt + CUT * 1000 - Date.now()));
   assert.deepEqual((await seen(host, 'POWER_ON')).length, COUNT, 'what was last seen of the power was forgotten');
   assert.ok(await running(), 'the nodes did not stay at work');
