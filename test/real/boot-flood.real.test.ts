@@ -9,11 +9,11 @@ import { BRIDGE, HEAD } from '../../host/vm/network.ts';
 import { BoxLab } from './box-lab.ts';
 import { install } from './install.ts';
 
-const MACHINES = 100_000;
-const RATE = 1_000;
+const MACHINES = 1_000_000;
+const RATE = 3_000;
 const SECONDS = 50;
 /** Of the boot service while the flood goes on, in MiB; before, it takes what any process takes that begins to work. */
-const GROWTH = 12;
+const GROWTH = 5;
 /** As the service has it. */
 const MOST_STRANGERS = 256;
 
@@ -29,7 +29,7 @@ function memoryOf(folder: string): number {
   return sizes.length > 0 ? Math.max(...sizes) : assert.fail(`no process runs in ${cwd}`);
 }
 
-test('a thousand unknown machines a second ask for addresses while a node boots', async () => {
+test('three thousand unknown machines a second ask for addresses while a node boots', async () => {
   install({ perfdhcp: 'kea-admin', ip: 'iproute2' });
   const lab = await BoxLab.open({ machines: 1, kind: 'uml', firmware: 'bios' });
   try {
@@ -54,7 +54,7 @@ test('a thousand unknown machines a second ask for addresses while a node boots'
     const before = memoryOf(lab.box.folder);
     await gone;
     const sent = Number(/sent packets: (\d+)/.exec(report)?.[1]);
-    assert.ok(sent > 20_000, `the flood was none: ${report}`);
+    assert.ok(sent > 60_000, `the flood was none: ${report}`);
     assert.match(report, /received packets: 0/, 'an unknown machine was answered');
     const { result } = await lab.control('service/call', { service: 'pxe', call: 'strangers', params: {} });
     const { strangers } = result as unknown as { strangers: readonly object[] };
