@@ -50,7 +50,11 @@ const bundles = [
     command: 'kraken.js',
     copied: ['layer0/init.sh'],
   },
-  { folder: 'sdk', entries: ['index.ts', 'power/index.ts', 'testing.ts', 'wire/index.ts'], options: { packages: 'external' } },
+  {
+    folder: 'sdk',
+    entries: ['index.ts', 'power/index.ts', 'state/index.ts', 'testing.ts', 'wire/index.ts'],
+    options: { packages: 'external' },
+  },
   ...(await plugins()),
 ];
 

@@ -1,7 +1,8 @@
 /** What the control surface is given of the running host, whichever one that is just now. */
+
+import { toOriginal } from '@kraken-hpc/sdk/state';
 import type { HostPort } from './control/port.ts';
 import type { Json } from './core/declaration.ts';
-import { toOriginal } from './documents/original.ts';
 import { idOfName, parseNode, parsePatch } from './documents/parse.ts';
 import type { Running } from './running.ts';
 import { makeToken } from './sync/edge/token.ts';
@@ -34,8 +35,9 @@ export function createPort(running: () => Running, owner: Pick<HostPort, 'restor
     parseNode: (doc, where) => parseNode(running().schemas, doc, where, stored),
     parsePatch: (doc, where) => parsePatch(running().schemas, doc, where),
     checkDocument: (doc, where, id) => running().schemas.check(doc, where, id === undefined ? undefined : stored(id)),
-    checkValues: (values, where) => running().schemas.checkValues(values, where),
+    checkValues: (values, where, observed) => running().schemas.checkValues(values, where, observed),
     idOfName,
+    schemas: () => running().schemas.described(),
     toOriginal: (doc) => toOriginal(doc, running().schemas),
     // The store counts what is in its snapshot; a person wants to know how many nodes there are.
     backup: async (file) => ({ ...(await running().store.backup(file)), nodes: running().engine.world.nodes.size }),

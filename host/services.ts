@@ -1,7 +1,8 @@
 /** cfg `/services/NAME/state` of the host's own node starts and stops its services, as in the original; over a restart, too. */
+
+import { get } from '@kraken-hpc/sdk/state';
 import type { Json } from './core/declaration.ts';
 import type { Engine } from './core/engine.ts';
-import { get } from './core/pointer.ts';
 import type { Loop } from './loop.ts';
 import type { ServiceSpec } from './modules/registry.ts';
 import type { Supervisor } from './modules/supervisor.ts';

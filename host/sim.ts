@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { get } from './core/pointer.ts';
+import { get } from '@kraken-hpc/sdk/state';
 import type { NodeId } from './core/record.ts';
 import type { Settings } from './core/settings.ts';
 import { type Host, startHost } from './main.ts';

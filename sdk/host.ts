@@ -69,7 +69,7 @@ export interface Host<S, X> {
     changes: readonly CfgChange<S, X>[],
     options?: { readonly why?: string; readonly force?: string },
   ): Promise<{ readonly revision: number }>;
-  /** An operator method (permission `operate`). */
+  /** An operator method (permission `operate`); `node/apply` of however many documents, all of them or none. */
   operate<M extends OperatorMethod>(method: M, params: Params<M>): Promise<Result<M>>;
 }
 
@@ -166,7 +166,20 @@ export class PeerHost implements Host<unknown, unknown> {
   }
 
   operate<M extends OperatorMethod>(method: M, params: Params<M>): Promise<Result<M>> {
-    return this.#peer.request(method, params);
+    return method === 'node/apply'
+      ? (this.#apply(params as Params<'node/apply'>) as Promise<Result<M>>)
+      : this.#peer.request(method, params);
+  }
+
+  /** Documents that fit into no line go in parts of one transaction. */
+  async #apply({ nodes, ...about }: Params<'node/apply'>): Promise<Result<'node/apply'>> {
+    const all = nodes.length > 1 ? parts(nodes) : [nodes];
+    if (all.length === 1) return this.#peer.request('node/apply', { nodes, ...about });
+    const tx = crypto.randomUUID();
+    let answer: Result<'node/apply'> = {};
+    for (const [part, some] of all.entries())
+      answer = await this.#peer.request('node/apply', { ...about, nodes: some, tx, part, last: part === all.length - 1 });
+    return answer;
   }
 
   changed(params: Params<'state/changed'>): void {

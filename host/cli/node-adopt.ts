@@ -1,5 +1,5 @@
 /** `kraken node adopt`: machines that ask for an address and are no node; makes one of them a node. */
-import { type Doc, setPath } from '../core/pointer.ts';
+import { type Doc, setPath } from '@kraken-hpc/sdk/state';
 import { type Client, withClient } from './client.ts';
 import { oneLine, table } from './columns.ts';
 import { usage } from './failure.ts';

@@ -1,7 +1,7 @@
 /** `kraken node create|apply|update`. */
 import { randomUUID } from 'node:crypto';
+import { type Doc, setPath } from '@kraken-hpc/sdk/state';
 import type { Params, Result } from '@kraken-hpc/sdk/wire';
-import { type Doc, setPath } from '../core/pointer.ts';
 import { type Client, withClient } from './client.ts';
 import { inParts, readDocuments } from './documents.ts';
 import { asFailure, EXIT, Failure, usage } from './failure.ts';

@@ -1,6 +1,7 @@
 /** `kraken node get`: one node or more, whole. */
+
+import { leaves } from '@kraken-hpc/sdk/state';
 import type { Json, NodeState } from '@kraken-hpc/sdk/wire';
-import { leaves } from '../core/pointer.ts';
 import { withClient } from './client.ts';
 import { cut, table } from './columns.ts';
 import { noMatch } from './failure.ts';

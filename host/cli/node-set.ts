@@ -1,6 +1,6 @@
 /** `kraken node set|delete`. */
 
-import { foldNames } from '../core/nodeset.ts';
+import { foldNames } from '@kraken-hpc/sdk/state';
 import { withClient } from './client.ts';
 import { confirm, mustConfirm } from './confirm.ts';
 import { type Action, flag } from './io.ts';

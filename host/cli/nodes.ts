@@ -1,6 +1,7 @@
 /** Nodes read from the host, page by page. */
+
+import { foldNames } from '@kraken-hpc/sdk/state';
 import type { NodeState, Params } from '@kraken-hpc/sdk/wire';
-import { foldNames } from '../core/nodeset.ts';
 import type { Client } from './client.ts';
 
 /** All that a question names; a list that changes while it is read is begun anew by the host's refusal, which is passed on. */

@@ -77,6 +77,7 @@ function operatorMethods(port: HostPort): [string, Handler][] {
   const command = (word: string): [string, Handler] => [`node/${word}`, (params, session) => nodes.command(port, word, params, session)];
   return [
     ['node/set', (params, session) => nodes.set(port, params, session)],
+    ['node/observe', (params, session) => nodes.observe(port, params, session)],
     ['node/delete', (params, session) => nodes.remove(port, params, session)],
     ['node/explain', (params) => nodes.explain(port, params)],
     ['node/plan', (params) => nodes.plan(port, params)],
@@ -97,6 +98,7 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['token/revoke', (params, session) => peers.revokeTokens(port, params, session)],
     ['peer/list', () => peers.list(port)],
     ['graph/get', (params) => engine.graph(port, params)],
+    ['schema/get', () => port.schemas()],
     ['service/list', () => services.list(port)],
     ['service/start', (params, session) => services.act(port, 'start', params, session)],
     ['service/stop', (params, session) => services.act(port, 'stop', params, session)],

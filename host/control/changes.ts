@@ -1,6 +1,7 @@
 /** A change as it is told to those who watch or read the history. */
+
+import { get, isObject, isSubtree, leaves, sameJson } from '@kraken-hpc/sdk/state';
 import type { Json, Path } from '../core/declaration.ts';
-import { get, isObject, isSubtree, leaves, sameJson } from '../core/pointer.ts';
 import type { Change, Millis } from '../core/record.ts';
 import { isTooLarge } from './lines.ts';
 

@@ -1,7 +1,8 @@
 /** Watches of events: changes, steps, discoveries and services' lives as they happen, in sentences. */
+
+import { matches, type NodeSet } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
-import { matches, type NodeSet } from '../core/nodeset.ts';
 import { noteSentence } from '../core/notes.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Change, Millis, NodeId, Turn } from '../core/record.ts';

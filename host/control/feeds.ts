@@ -2,9 +2,10 @@
  * Watches of state: what a turn changed, filtered and serialised once for all who watch the same. One that reads slower than things
  * change is told the latest state of the nodes that it missed; one that missed too many gets everything anew. Both cost ids only.
  */
+
+import { matches, type NodeSet } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json, Path } from '../core/declaration.ts';
-import { matches, type NodeSet } from '../core/nodeset.ts';
 import type { NodeView, Queries } from '../core/queries.ts';
 import type { Change, NodeId, Revision, Turn } from '../core/record.ts';
 import { changeText, narrow, showChange } from './changes.ts';

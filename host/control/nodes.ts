@@ -1,15 +1,16 @@
 /** The operator methods about nodes. */
+
+import { isObject, mergePatch } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json, Path } from '../core/declaration.ts';
 import type { CfgChange, Command } from '../core/event.ts';
 import type { PeerStatus } from '../core/peer-status.ts';
-import { isObject, mergePatch } from '../core/pointer.ts';
 import type { Change, Millis, NodeId, Revision } from '../core/record.ts';
 import { changeText, showChange } from './changes.ts';
 import { ITEM_BYTES } from './lines.ts';
 import type { HostPort } from './port.ts';
 import { selectNodes, selectSome, selectTargets } from './select.ts';
-import { type ApiSession, authorOf, type Params, refusal } from './session.ts';
+import { type ApiSession, authorOf, need, type Params, refusal } from './session.ts';
 import type { Transactions } from './transactions.ts';
 
 type Mode = 'create' | 'update' | 'put' | 'merge';
@@ -74,8 +75,27 @@ function withId(port: HostPort, item: Json, where: string): Json {
 
 function write(port: HostPort, change: CfgChange, params: Params, session: ApiSession): Promise<Json> {
   const author = authorOf(params, session);
-  const { force } = params;
-  return port.ask((request) => ({ type: 'apply', request, author, change, ...(typeof force === 'string' ? { force } : {}) }));
+  const { force, unchangedSince } = params;
+  const checked = typeof unchangedSince === 'number' ? { ...change, unchangedSince } : change;
+  return port.ask((request) => ({ type: 'apply', request, author, change: checked, ...(typeof force === 'string' ? { force } : {}) }));
+}
+
+/** What a person saw of nodes, value by value; the schemas are asked before anything is taken. */
+export async function observe(port: HostPort, params: Params, session: ApiSession): Promise<Json> {
+  need(session, 'dsc:write', 'node/observe');
+  const values = new Map<NodeId, Readonly<Record<Path, Json>>>();
+  for (const { node, values: seen } of params['observed'] as unknown as { node: NodeId; values: Record<Path, Json> }[]) {
+    const name = port.engine.node(node)?.name;
+    if (name === undefined)
+      throw refusal(CODES.UnknownNode, 'node/observe is refused', node, 'no node has this id', 'kraken node list shows all');
+    port.checkValues(seen, name || node, true);
+    const gone = Object.keys(seen).find((path) => seen[path] === null);
+    if (gone !== undefined)
+      throw refusal(CODES.InvalidValue, 'node/observe is refused', `${name} ${gone}`, 'null is no value that can be seen', 'Leave it out');
+    values.set(node, { ...values.get(node), ...seen });
+  }
+  const command: Command = { kind: 'observe', nodes: [...values.keys()], values };
+  return port.ask((request) => ({ type: 'operate', request, author: authorOf(params, session), command }));
 }
 
 export async function set(port: HostPort, params: Params, session: ApiSession): Promise<Json> {

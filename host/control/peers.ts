@@ -1,7 +1,8 @@
 /** The operator methods about neighbouring hosts, and the tokens with which they are let in. */
+
+import { isObject } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
-import { isObject } from '../core/pointer.ts';
 import { command } from './nodes.ts';
 import type { HostPort } from './port.ts';
 import { selectTargets } from './select.ts';

@@ -30,10 +30,12 @@ export interface HostPort {
   parsePatch(doc: unknown, where: string): { readonly [member: string]: Json };
   /** Checks a whole cfg document of ours; what the node `id` has already is never refused. Throws RefusalError. */
   checkDocument(doc: { readonly [member: string]: Json }, where: string, id?: NodeId): void;
-  /** Checks single values by path (null removes). Throws RefusalError. */
-  checkValues(values: Readonly<Record<string, Json>>, where: string): void;
+  /** Checks single values by path (null removes), as wanted or as observed. Throws RefusalError. */
+  checkValues(values: Readonly<Record<string, Json>>, where: string, observed?: boolean): void;
   /** The id that a node of this name is given where its file names none: always the same. */
   idOfName(nodename: string): NodeId;
+  /** The schemas of all that a node may hold, as `schema/get` answers. */
+  schemas(): Json;
   /** The node in the original's dialect (extensions as a list with `@type`). */
   toOriginal(doc: { readonly [member: string]: Json }): { readonly [member: string]: Json };
   backup(file: string): Promise<{ readonly nodes: number; readonly bytes: number; readonly revision: Revision }>;

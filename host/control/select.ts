@@ -1,7 +1,8 @@
 /** From what people name to nodes. Naming something that does not exist is the caller's error, and is told as such. */
+
+import { isNamed, matches, type NodeSet, NodeSetError, namesOf, parseNodeSet } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import { closest } from '../core/closest.ts';
-import { isNamed, matches, type NodeSet, NodeSetError, namesOf, parseNodeSet } from '../core/nodeset.ts';
 import type { Queries } from '../core/queries.ts';
 import type { NodeId } from '../core/record.ts';
 import { refusal } from './session.ts';

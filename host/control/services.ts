@@ -1,8 +1,9 @@
 /** The operator methods about services. */
+
+import { get } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import { closest } from '../core/closest.ts';
 import type { Json } from '../core/declaration.ts';
-import { get } from '../core/pointer.ts';
 import { packLines } from './lines.ts';
 import type { HostPort } from './port.ts';
 import { type ApiSession, authorOf, type Params, refusal } from './session.ts';

@@ -1,8 +1,9 @@
 /** Who asks: a person's connection or a module's session, what it may do, and how it says no. */
+
+import { isObject } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json, Path } from '../core/declaration.ts';
 import type { Author } from '../core/event.ts';
-import { isObject } from '../core/pointer.ts';
 import { RefusalError } from '../core/refusal.ts';
 
 /** The params of a request, their shape checked against the protocol. */

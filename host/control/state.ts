@@ -1,8 +1,8 @@
 /** `state/read`, `state/watch`, `state/unwatch`, `state/propose`, `events/watch`. */
+
+import { type Doc, get, isObject, mergePatch, namesOf, setPath } from '@kraken-hpc/sdk/state';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json, Path } from '../core/declaration.ts';
-import { namesOf } from '../core/nodeset.ts';
-import { type Doc, get, isObject, mergePatch, setPath } from '../core/pointer.ts';
 import type { NodeId } from '../core/record.ts';
 import type { EventKind, Events } from './events.ts';
 import type { Feeds, Filter } from './feeds.ts';

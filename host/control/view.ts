@@ -1,6 +1,7 @@
 /** A node as it is shown: whole documents, or only what a list of paths names; and a page of them. */
+
+import { type Doc, get, isObject, isSubtree, leaves } from '@kraken-hpc/sdk/state';
 import type { Json, Path } from '../core/declaration.ts';
-import { type Doc, get, isObject, isSubtree, leaves } from '../core/pointer.ts';
 import type { NodeView, Queries } from '../core/queries.ts';
 import type { Change, Fact, Millis, NodeId } from '../core/record.ts';
 import { isTooLarge } from './lines.ts';

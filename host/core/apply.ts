@@ -1,14 +1,14 @@
 /** A change of cfg: everything is checked first, then all of it happens; what it asks for is granted to the nodes it moves. */
 
+import { childPath, type Doc, isObject, mergePatch, sameJson, setPath } from '@kraken-hpc/sdk/state';
 import { check, type Drafts, nameIn, refusal } from './check.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Refusal } from './effect.ts';
 import type { Author, CfgChange, Event } from './event.ts';
 import { CODES } from './failures.ts';
-import { Node } from './node.ts';
+import { Node, newestMark } from './node.ts';
 import { interrupt } from './outcome.ts';
 import type { Plan } from './planner/plan.ts';
-import { childPath, type Doc, isObject, mergePatch, sameJson, setPath } from './pointer.ts';
 import type { Mark, NodeId } from './record.ts';
 import { grant } from './request.ts';
 import { atParent, isNew, observeSelf } from './self.ts';
@@ -24,7 +24,7 @@ export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void 
     return;
   }
   const drafted = draft(w, event.change);
-  const refusal = 'refusal' in drafted ? drafted.refusal : check(w, drafted.drafts);
+  const refusal = 'refusal' in drafted ? drafted.refusal : (stale(w, event.change, drafted.drafts) ?? check(w, drafted.drafts));
   if (refusal || 'refusal' in drafted) {
     if (refusal) w.refuse(event.request, refusal);
     return;
@@ -50,6 +50,19 @@ export function apply(w: World, event: Extract<Event, { type: 'apply' }>): void 
       `this host is node ${self.name || self.id} now, and was ${was}: a file makes it the parent of others and names no parent for it`,
     );
   w.answer(event.request, { revision: w.revision, ...counts, ...(self ? { self } : {}) });
+}
+
+/** What somebody else changed meanwhile is not overwritten by who has not seen it. */
+function stale(w: World, { unchangedSince }: CfgChange, drafts: Drafts): Refusal | undefined {
+  if (unchangedSince === undefined) return undefined;
+  for (const [id, doc] of drafts) {
+    const node = w.nodes.get(id);
+    const newest = node && newestMark(node);
+    if (!node || newest === undefined || newest.rev <= unchangedSince || node.cfg === doc) continue;
+    const why = `${newest.by} changed it at revision ${newest.rev}, and it was read at ${unchangedSince}`;
+    return refusal(CODES.conflict, 'the change is refused', node.name || id, why, 'Read it again, and decide anew.');
+  }
+  return undefined;
 }
 
 /** A new host makes its own node itself, until its parent says what it is. */

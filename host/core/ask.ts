@@ -1,4 +1,7 @@
 /** What may be asked of the core between turns: reads only. */
+
+import type { Subject } from '@kraken-hpc/sdk/state';
+import { nest } from '@kraken-hpc/sdk/state';
 import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup } from './answers.ts';
 import type { Json, Path } from './declaration.ts';
 import type { CfgChange, Limit } from './event.ts';
@@ -6,8 +9,6 @@ import { explain } from './explain.ts';
 import { planChange, planOrder } from './foresee.ts';
 import { graphView, wholeGraphView } from './graph-view.ts';
 import type { Node } from './node.ts';
-import type { Subject } from './nodeset.ts';
-import { nest } from './pointer.ts';
 import type { NodeView, Queries } from './queries.ts';
 import type { Millis, NodeId, Revision } from './record.ts';
 import { classOf, planOf } from './situation.ts';

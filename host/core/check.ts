@@ -1,8 +1,9 @@
 /** What would make a change of cfg impossible; looked for in all of it before any of it happens. */
+
+import { type Doc, get } from '@kraken-hpc/sdk/state';
 import type { Json } from './declaration.ts';
 import type { Refusal } from './effect.ts';
 import { CODES } from './failures.ts';
-import { type Doc, get } from './pointer.ts';
 import type { NodeId } from './record.ts';
 import type { World } from './world.ts';
 

@@ -2,12 +2,13 @@
  * A node's own host asks to be taken in. Whoever has a key of this boot, or a certificate for it, is welcome at any time; a first
  * claim needs a token, or a boot that this host caused or saw. What is not sure is refused, and causes no power action.
  */
+
+import { get, isObject } from '@kraken-hpc/sdk/state';
 import { admit } from './admit.ts';
 import type { Claim, RequestId } from './event.ts';
 import { CODES } from './failures.ts';
 import { heldBack } from './guard.ts';
 import type { Node } from './node.ts';
-import { get, isObject } from './pointer.ts';
 import { endSession, hear, inSession } from './session.ts';
 import { shellWord } from './shell.ts';
 import { inSubtree } from './tell.ts';

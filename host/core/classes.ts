@@ -1,4 +1,6 @@
 /** Nodes that the same mutations apply to, in one place: what applies, what is known while, and their plans. */
+
+import { covers } from '@kraken-hpc/sdk/state';
 import { QUIESCE } from './contradictions.ts';
 import type { Conditions, Mutation, Path, Scalar, ServiceDeclaration } from './declaration.ts';
 import type { Graph } from './graph.ts';
@@ -6,7 +8,6 @@ import { type Fact, Knowledge, type Way } from './knowledge.ts';
 import { type Transition, transitionOf } from './planner/model.ts';
 import type { Plan } from './planner/plan.ts';
 import { Planner } from './planner/planner.ts';
-import { covers } from './pointer.ts';
 
 /** A mutation of a service that serves the node, kept out by a value that nothing mutates. */
 interface Inapplicable {

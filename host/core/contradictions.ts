@@ -1,7 +1,8 @@
 /** What makes a service's declaration refused at load: it contradicts itself, the schemas, or another service. */
+
+import { covers } from '@kraken-hpc/sdk/state';
 import type { Mutation, Path, Scalar, ServiceDeclaration, Variable } from './declaration.ts';
 import { faultsOf, show, waysOf } from './faults.ts';
-import { covers } from './pointer.ts';
 
 export interface Contradiction {
   readonly service: string;

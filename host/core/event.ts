@@ -56,6 +56,8 @@ export interface CfgChange {
   /** The same values for many nodes; undefined in JSON terms is null = remove. */
   readonly set?: { readonly nodes: readonly NodeId[]; readonly values: Readonly<Record<Path, Json>> };
   readonly remove?: readonly NodeId[];
+  /** Refused where the cfg of one of them was changed after this revision. */
+  readonly unchangedSince?: Revision;
 }
 
 /** What an operator can tell the engine, beyond changing cfg. */
@@ -69,6 +71,12 @@ export type Command =
   | { readonly kind: 'power'; readonly nodes: readonly NodeId[]; readonly to: 'on' | 'off'; readonly force?: string }
   | { readonly kind: 'reboot'; readonly nodes: readonly NodeId[]; readonly cycle: boolean; readonly force?: string }
   | { readonly kind: 'cancel'; readonly nodes: readonly NodeId[] }
+  /** What a person saw, one for each of the nodes, checked against the schemas. */
+  | {
+      readonly kind: 'observe';
+      readonly nodes: readonly NodeId[];
+      readonly values: ReadonlyMap<NodeId, Readonly<Record<Path, Json>>>;
+    }
   /** Opens the window for a first claim; what was claimed before is revoked. */
   | { readonly kind: 'admit'; readonly nodes: readonly NodeId[]; readonly why?: string }
   /** The node's key is not good any more, here and everywhere. */

@@ -1,9 +1,10 @@
 /** Why a node is not where it should be, in plain words, with what to do about it. */
+
+import { get } from '@kraken-hpc/sdk/state';
 import type { Explanation, Gap, Reason, StepText } from './answers.ts';
 import { type Hindrance, heldBack, hindrance, holdOf, limitOf } from './guard.ts';
 import type { Node } from './node.ts';
 import type { Blocked, Plan } from './planner/plan.ts';
-import { get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { Fact, Mark } from './record.ts';
 import { remarksOf } from './remarks.ts';

@@ -1,6 +1,7 @@
 /** What is wrong with a service's declaration by itself and against the schemas. */
+
+import { covers } from '@kraken-hpc/sdk/state';
 import type { Conditions, Mutation, Path, Poller, Scalar, ServiceDeclaration, Variable } from './declaration.ts';
-import { covers } from './pointer.ts';
 
 /** Costs beyond these could not be added exactly. */
 const CHEAPEST = 0.001;

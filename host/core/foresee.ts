@@ -1,5 +1,6 @@
 /** What a change would do, worked out by the planner and the guards that will also run it; nothing is applied. */
 
+import { type Doc, get } from '@kraken-hpc/sdk/state';
 import type { PlanGroup, PlanReport, ReasonKind } from './answers.ts';
 import { draft } from './apply.ts';
 import { check } from './check.ts';
@@ -9,7 +10,6 @@ import type { CfgChange } from './event.ts';
 import { busy, hindrance } from './guard.ts';
 import type { Node } from './node.ts';
 import type { Plan, Steps } from './planner/plan.ts';
-import { type Doc, get } from './pointer.ts';
 import { reasonOf } from './reasons.ts';
 import type { NodeId } from './record.ts';
 import { RefusalError } from './refusal.ts';

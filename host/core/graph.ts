@@ -1,8 +1,9 @@
 /** The mutation graph of all services: its variables, its mutations with the derived asks, and the classes of nodes in it. */
+
+import { covers } from '@kraken-hpc/sdk/state';
 import { NodeClass } from './classes.ts';
 import { type Contradiction, withoutContradictions } from './contradictions.ts';
 import type { Conditions, Discovery, Json, Mutation, Path, Poller, Scalar, ServiceDeclaration, Variable } from './declaration.ts';
-import { covers } from './pointer.ts';
 
 /** The code of every value that nothing in the graph names, where values are not interned one by one. */
 const OTHER = 0xffff;

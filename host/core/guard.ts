@@ -2,12 +2,13 @@
  * What is checked before every dispatch, in one place and in this order; each refusal is a waiting with its reason, so that
  * a guarded node has a plan and waits. No module gets past these.
  */
+
+import { isObject } from '@kraken-hpc/sdk/state';
 import type { ReasonKind } from './answers.ts';
 import { brakeOn } from './brake.ts';
 import type { Mutation } from './declaration.ts';
 import type { Full } from './limits.ts';
 import type { Node } from './node.ts';
-import { isObject } from './pointer.ts';
 import type { Millis } from './record.ts';
 import { isRequested } from './request.ts';
 import { BUSY, PHYS } from './situation.ts';

@@ -1,7 +1,8 @@
 /** How many steps at once, how many a second: rules of the operator, first come first served, with the time waited kept. */
+
+import { matches, type NodeSet, parseNodeSet } from '@kraken-hpc/sdk/state';
 import type { Mutation } from './declaration.ts';
 import type { Limit } from './event.ts';
-import { matches, type NodeSet, parseNodeSet } from './nodeset.ts';
 import type { Millis, NodeId } from './record.ts';
 
 /** What a rule matches against. */

@@ -1,9 +1,9 @@
+import type { Doc } from '@kraken-hpc/sdk/state';
 import type { ReasonKind, WalkState } from './answers.ts';
 import type { Domain } from './brake.ts';
 import type { NodeClass } from './classes.ts';
 import type { Json, Path, Scalar } from './declaration.ts';
 import type { Heard, Proof } from './event.ts';
-import type { Doc } from './pointer.ts';
 import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
 
 /** `node reboot`, `node power cycle`: durable, changes no cfg, done when the node is at goal with a new boot id. */
@@ -244,4 +244,11 @@ export class Node {
   flight(mutation: string): Flight | undefined {
     return this.flights.find((flight) => flight.mutation === mutation);
   }
+}
+
+/** Of the values of its cfg the one that was set last: who did it, when, at which revision. */
+export function newestMark(node: Node): Mark | undefined {
+  let newest: Mark | undefined;
+  for (const mark of node.marks.values()) if (!newest || mark.rev > newest.rev) newest = mark;
+  return newest;
 }

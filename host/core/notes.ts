@@ -1,6 +1,7 @@
 /** Notes of a node's history, whose values are data, in words. */
+
+import { isObject } from '@kraken-hpc/sdk/state';
 import type { Json } from './declaration.ts';
-import { isObject } from './pointer.ts';
 import type { NodeId } from './record.ts';
 
 /** What people and children say at the door. */

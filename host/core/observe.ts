@@ -1,5 +1,6 @@
 /** What modules and the nodes' own hosts saw, taken into dsc: who may say what, what is too old, what follows from it. */
 
+import { isObject, sameJson } from '@kraken-hpc/sdk/state';
 import { noteBack, noteExplained, noteFoundOff } from './brake.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Observed } from './event.ts';
@@ -7,7 +8,6 @@ import { forget } from './forget.ts';
 import { busy } from './guard.ts';
 import type { Node } from './node.ts';
 import { isOffByUs, noteStillOn } from './own-off.ts';
-import { isObject, sameJson } from './pointer.ts';
 import { probe } from './probe.ts';
 import type { Millis, Revision } from './record.ts';
 import { spendPowerOffs } from './request.ts';
@@ -49,11 +49,32 @@ function observeValue(
   boot: string | undefined,
   rev: Revision | undefined,
 ): string | undefined {
-  const variable = w.graph.variable(path);
   if (!mayObserve(w, service, path, boot)) {
     w.dropped.undeclared++;
     return `${path} is not declared by ${service} (declare it in mutates, discovers or discoveries)`;
   }
+  return judge(w, node, service, path, value, boot, rev);
+}
+
+/** What a person saw. Returns why it was not taken, or undefined where dsc says so now. */
+export function takeValue(w: World, node: Node, by: string, path: Path, value: Json): string | undefined {
+  const problem = judge(w, node, by, path, value, undefined, undefined);
+  if (problem !== undefined) return problem;
+  const unknown = w.graph.variable(path)?.declared?.unknown;
+  const now = node.facts.get(path)?.value ?? unknown;
+  return sameJson(now, value) ? undefined : 'the node lives, and what it says itself counts';
+}
+
+function judge(
+  w: World,
+  node: Node,
+  service: string,
+  path: Path,
+  value: Json,
+  boot: string | undefined,
+  rev: Revision | undefined,
+): string | undefined {
+  const variable = w.graph.variable(path);
   const values = variable?.declared?.values;
   if (values && !values.some((known) => known === value)) {
     w.dropped.badValue++;

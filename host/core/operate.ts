@@ -13,6 +13,7 @@ import { endTerminal } from './session.ts';
 import { BUSY, PHYS } from './situation.ts';
 import { forgive } from './walk.ts';
 import { settleWindows } from './window.ts';
+import { witness } from './witness.ts';
 import type { World } from './world.ts';
 
 /** What may be said to a host that has a parent: all else would be overruled from there. */
@@ -60,6 +61,9 @@ function perform(w: World, command: Exclude<Command, { kind: 'power' }>, author:
       return undefined;
     case 'limits':
       return changeLimits(w, command);
+    case 'observe':
+      for (const node of nodesOf(w, command.nodes)) w.dirty.add(node);
+      return witness(w, command.values, author);
     default:
       for (const node of nodesOf(w, command.nodes)) one(w, node, command, author);
       return { revision: w.revision, nodes: command.nodes.length };
@@ -70,7 +74,7 @@ function perform(w: World, command: Exclude<Command, { kind: 'power' }>, author:
 function one(
   w: World,
   node: Node,
-  command: Extract<Exclude<Command, { kind: 'power' }>, { nodes: readonly NodeId[] }>,
+  command: Extract<Exclude<Command, { kind: 'power' | 'observe' }>, { nodes: readonly NodeId[] }>,
   author: Author,
 ): void {
   w.dirty.add(node);

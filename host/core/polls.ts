@@ -1,5 +1,6 @@
 /** The host drives the pollers: by their period, and at once where a step, an ask or a doubt needs an answer now. */
 
+import { covers } from '@kraken-hpc/sdk/state';
 import type { Poll } from './calls.ts';
 import type { NodeClass } from './classes.ts';
 import type { Poller } from './declaration.ts';
@@ -8,7 +9,6 @@ import { failureKind } from './failures.ts';
 import type { Node } from './node.ts';
 import { observe } from './observe.ts';
 import { failed as stepFailed } from './outcome.ts';
-import { covers } from './pointer.ts';
 import { reached, unreachable } from './reach.ts';
 import { classOf, PHYS } from './situation.ts';
 import { taskNode } from './task.ts';

@@ -1,8 +1,9 @@
 /** What may be asked of the core between turns. Reads only; nothing here changes the world. */
+
+import type { Subject } from '@kraken-hpc/sdk/state';
 import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup, WalkState } from './answers.ts';
 import type { Json, Path } from './declaration.ts';
 import type { CfgChange, Limit } from './event.ts';
-import type { Subject } from './nodeset.ts';
 import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
 
 /** A node as the world holds it. Not a copy: read it, never write it, never keep it over a turn. */

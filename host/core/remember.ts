@@ -1,10 +1,11 @@
 /** The world as it was stored: the snapshot's nodes, then the turns after it. What is remembered is stale until it is seen again. */
+
+import { type Doc, isObject, setPath } from '@kraken-hpc/sdk/state';
 import { adopt } from './apply.ts';
 import type { Json } from './declaration.ts';
 import type { Remembered } from './engine.ts';
 import type { Limit } from './event.ts';
 import { type Book, type Flight, Node, type Sent } from './node.ts';
-import { type Doc, isObject, setPath } from './pointer.ts';
 import type { Change, Fact, Mark, Millis, NodeId, NodeRecord, Turn } from './record.ts';
 import { beginRestored } from './restored.ts';
 import type { Frozen } from './tree.ts';

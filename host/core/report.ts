@@ -2,10 +2,11 @@
  * Up: what this host reports to its parent about its own node and those below it: what was observed, where nodes are attached, when
  * they were heard, which orders are done. Reads only. Its other end is `reported.ts`.
  */
+
+import { isObject } from '@kraken-hpc/sdk/state';
 import { attachedBelow, speaksFor } from './attach.ts';
 import type { Json, Path } from './declaration.ts';
 import type { Node } from './node.ts';
-import { isObject } from './pointer.ts';
 import type { Change } from './record.ts';
 import { PHYS, RUN } from './situation.ts';
 import type { World } from './world.ts';

@@ -2,6 +2,8 @@
  * What a child's host reports of itself and its subtree, taken into dsc. Its own word stands for its own node, but for its power;
  * nodes below it are mirrored as they are: no deaths, brakes or repairs follow from them here. Its other end is `report.ts`.
  */
+
+import { isObject, sameJson } from '@kraken-hpc/sdk/state';
 import type { ReasonKind } from './answers.ts';
 import { attach } from './attach.ts';
 import { hasRoom, isHash, isTerm, textOf } from './bounds.ts';
@@ -14,7 +16,6 @@ import { byNode, heardOf } from './items.ts';
 import { leave } from './leave.ts';
 import type { Node } from './node.ts';
 import { seenSync } from './observe.ts';
-import { isObject, sameJson } from './pointer.ts';
 import type { NodeId } from './record.ts';
 import { say, settleSaid } from './said.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';

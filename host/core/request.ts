@@ -1,8 +1,9 @@
 /** Whether a disruptive step was asked for by somebody, or is a repair that the engine came upon itself. */
+
+import { get } from '@kraken-hpc/sdk/state';
 import type { Mutation } from './declaration.ts';
 import type { Node } from './node.ts';
 import type { Plan } from './planner/plan.ts';
-import { get } from './pointer.ts';
 import { PHYS } from './situation.ts';
 import { isPowerOff } from './steps.ts';
 import type { World } from './world.ts';

@@ -2,9 +2,10 @@
  * The first start on a restored backup. The machines went on since it was made: what it wants, orders and lets in is a wish of then, and
  * is nobody's word now. The engine is frozen until a person has looked; what was good for once is over.
  */
+
+import { isObject } from '@kraken-hpc/sdk/state';
 import type { Json } from './declaration.ts';
 import type { Book, Node } from './node.ts';
-import { isObject } from './pointer.ts';
 import type { Millis, NodeId } from './record.ts';
 import { ago } from './words.ts';
 import type { World } from './world.ts';

@@ -2,10 +2,11 @@
  * What the hosts below have said of a node that is not their own, each kept by itself. Two may speak of one node, as it moves; whose word
  * is taken follows from where the node is, and what was not taken is there when that changes: nobody says it a second time.
  */
+
+import { sameJson } from '@kraken-hpc/sdk/state';
 import type { Json, Path } from './declaration.ts';
 import type { Node } from './node.ts';
 import { seenSync } from './observe.ts';
-import { sameJson } from './pointer.ts';
 import type { Fact, NodeId } from './record.ts';
 import { BUSY, RUN } from './situation.ts';
 import { inSubtree } from './tell.ts';

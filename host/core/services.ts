@@ -1,9 +1,10 @@
 /** Services as the core knows them: what they declared, whether they run. */
+
+import { parseNodeSet } from '@kraken-hpc/sdk/state';
 import type { Json, ServiceDeclaration } from './declaration.ts';
 import type { RequestId, ServiceState } from './event.ts';
 import { CODES } from './failures.ts';
 import { buildGraph } from './graph.ts';
-import { parseNodeSet } from './nodeset.ts';
 import { schedulePollers } from './polls.ts';
 import { expectHosts } from './probe.ts';
 import { classOf } from './situation.ts';

@@ -1,8 +1,9 @@
 /** What a module is shown of a node: the paths that it declared, never more. */
+
+import { covers, get, isObject, isSubtree, leaves } from '@kraken-hpc/sdk/state';
 import type { Json, Path, ServiceDeclaration } from './declaration.ts';
 import type { TaskNode } from './effect.ts';
 import type { Node } from './node.ts';
-import { covers, get, isObject, isSubtree, leaves } from './pointer.ts';
 import type { Revision } from './record.ts';
 
 /** The paths of a declaration: what it mutates, requires, excludes, discovers, reads, and its own state. */

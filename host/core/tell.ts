@@ -2,10 +2,11 @@
  * Down: what this host tells a child's host about a node: cfg by top-level member, what operators said, where the node is attached,
  * and what others than that child have observed. Reads only. Its other end is `told.ts`.
  */
+
+import { childPath, get, isObject } from '@kraken-hpc/sdk/state';
 import type { Json, Path } from './declaration.ts';
-import type { Node } from './node.ts';
-import { childPath, get, isObject } from './pointer.ts';
-import type { Change, Mark, NodeId } from './record.ts';
+import { type Node, newestMark } from './node.ts';
+import type { Change, NodeId } from './record.ts';
 import { BUSY, PHYS, RUN } from './situation.ts';
 import type { World } from './world.ts';
 
@@ -45,7 +46,7 @@ export function tellOne(w: World, node: Node, to: NodeId, member: string): Json 
   const { book } = node;
   switch (member) {
     case '@mark':
-      return newestMark(node);
+      return newestFor(node);
     case '@frozen': {
       const frozen = w.frozen ?? w.tree.frozenAbove;
       return node.id === to && frozen ? { ...frozen } : undefined;
@@ -98,9 +99,8 @@ function factFor(node: Node, to: NodeId, path: Path): Json | undefined {
 }
 
 /** Who set the newest of its values; with its number, so that it goes with every change. */
-function newestMark(node: Node): Json | undefined {
-  let newest: Mark | undefined;
-  for (const mark of node.marks.values()) if (!newest || mark.rev > newest.rev) newest = mark;
+function newestFor(node: Node): Json | undefined {
+  const newest = newestMark(node);
   return newest && { by: newest.by, rev: newest.rev, ...(newest.why ? { why: newest.why } : {}) };
 }
 

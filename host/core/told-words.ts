@@ -1,4 +1,6 @@
 /** The members of what a parent tells that are no cfg: what operators said, where nodes are, what others observed. */
+
+import { isObject, sameJson } from '@kraken-hpc/sdk/state';
 import { letIn, shutOut } from './admission.ts';
 import { attach, attachedBelow, isElsewhere } from './attach.ts';
 import { noteLost } from './brake.ts';
@@ -9,7 +11,6 @@ import { heardOf } from './items.ts';
 import { leave } from './leave.ts';
 import type { Hold, Node, Order } from './node.ts';
 import { retry } from './operate.ts';
-import { isObject, sameJson } from './pointer.ts';
 import type { Fact, NodeId } from './record.ts';
 import { BUSY, RUN } from './situation.ts';
 import type { Frozen } from './tree.ts';

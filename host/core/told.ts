@@ -2,6 +2,8 @@
  * What the parent tells this host: cfg, through the same door as a change that a person makes; what operators said; where nodes are
  * attached; and what others have observed of them, where nobody here knows better. Its other end is `tell.ts`.
  */
+
+import { type Doc, isObject, parsePath, sameJson } from '@kraken-hpc/sdk/state';
 import { commit, removeNode } from './apply.ts';
 import type { Json } from './declaration.ts';
 import type { Author, Event, Item } from './event.ts';
@@ -9,7 +11,6 @@ import { CODES } from './failures.ts';
 import { byNode } from './items.ts';
 import type { Node } from './node.ts';
 import type { Plan } from './planner/plan.ts';
-import { type Doc, isObject, parsePath, sameJson } from './pointer.ts';
 import type { NodeId } from './record.ts';
 import { grant } from './request.ts';
 import { planOf } from './situation.ts';

@@ -1,6 +1,7 @@
 /** This host's place in the tree of hosts, and which nodes hang on which host. */
+
+import { get } from '@kraken-hpc/sdk/state';
 import type { Node } from './node.ts';
-import { get } from './pointer.ts';
 import type { Millis, NodeId } from './record.ts';
 
 export interface Frozen {

@@ -1,6 +1,7 @@
 /** Reads out of JSON Schemas what the planner must know of each path: its values, which one is unknown, what nobody may want. */
+
+import { childPath, type Doc, followed, isObject } from '@kraken-hpc/sdk/state';
 import type { Json, Path, Scalar, Variable } from './declaration.ts';
-import { childPath, type Doc, isObject } from './pointer.ts';
 
 /** Told of what is wrong with a schema: at which path, and what. */
 export type Problem = (where: string, what: string) => void;
@@ -36,16 +37,6 @@ function collect(path: Path, given: Given, root: Given, depth: number, found: Va
 function isOpen(schema: Doc): boolean {
   if (schema['type'] === 'array' || isObject(schema['additionalProperties']) || isObject(schema['patternProperties'])) return true;
   return schema['type'] === 'object' && !isObject(schema['properties']);
-}
-
-/** `#/$defs/NAME` is the one kind of reference that is followed. */
-export function followed(given: Given, root: Given): Doc | undefined {
-  if (!isObject(given)) return undefined;
-  if (typeof given['$ref'] !== 'string') return given;
-  const name = /^#\/\$defs\/([^/]+)$/.exec(given['$ref'])?.[1];
-  const definitions = isObject(root) ? root['$defs'] : undefined;
-  const target = name !== undefined && isObject(definitions) ? definitions[name] : undefined;
-  return isObject(target) && target['$ref'] === undefined ? { ...target, ...given } : undefined;
 }
 
 function leaf(path: Path, schema: Doc, problem: Problem): Variable {

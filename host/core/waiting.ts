@@ -1,8 +1,9 @@
 /** Every node that only a person can bring back, by reason, with the one command that ends it; and the engine's own status. */
+
+import { foldNames } from '@kraken-hpc/sdk/state';
 import type { EngineStatus, Reason, ReasonKind, ServiceStatus, WaitingGroup, WalkState } from './answers.ts';
 import { reasonsOf } from './explain.ts';
 import type { Node } from './node.ts';
-import { foldNames } from './nodeset.ts';
 import type { NodeId } from './record.ts';
 import { shellWord } from './shell.ts';
 import { isOthers, pursue } from './walk.ts';

@@ -3,6 +3,7 @@
  * so that nothing can change without being journaled, shown to watchers and kept in the history.
  */
 
+import { type Doc, get, isObject, matches, type NodeSet, type Subject } from '@kraken-hpc/sdk/state';
 import { type Domain, joinDomains } from './brake.ts';
 import type { Batch, Poll, Run } from './calls.ts';
 import type { NodeClass } from './classes.ts';
@@ -14,8 +15,6 @@ import type { Graph, GraphVariable } from './graph.ts';
 import { buildGraph } from './graph.ts';
 import { Limiter } from './limits.ts';
 import type { Node } from './node.ts';
-import { matches, type NodeSet, type Subject } from './nodeset.ts';
-import { type Doc, get, isObject } from './pointer.ts';
 import { seededRandom } from './random.ts';
 import type { Change, Millis, NodeId } from './record.ts';
 import type { Booted } from './self.ts';

@@ -1,8 +1,9 @@
 /** The one way in which values are validated: JSON Schema 2020-12, strict. */
+
+import type { Doc } from '@kraken-hpc/sdk/state';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import type { Json } from '../core/declaration.ts';
-import type { Doc } from '../core/pointer.ts';
 
 /** Annotations beside JSON Schema's own words; `x-never-wanted` is a rule. */
 const ANNOTATIONS = ['x-means', 'x-terminal', 'x-progress', 'x-says', 'x-secret', 'x-optional', 'x-type', 'x-name', 'x-original'];

@@ -1,7 +1,8 @@
 /** The host's configuration file, checked like any document: schemas/config.json says what it may hold. */
+
+import { type Doc, isObject } from '@kraken-hpc/sdk/state';
 import configSchema from '../../schemas/config.json' with { type: 'json' };
 import type { Json } from '../core/declaration.ts';
-import { type Doc, isObject } from '../core/pointer.ts';
 import type { Millis } from '../core/record.ts';
 import type { Settings } from '../core/settings.ts';
 import { Validator } from './ajv.ts';

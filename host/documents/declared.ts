@@ -2,6 +2,8 @@
  * The schemas that make up a node's document: the core's, the host's own extensions, and what modules declare. One path has one
  * schema: a second that says otherwise is refused by name.
  */
+
+import { childPath, covers, type Doc, followed, formatPath, isObject, OTHER, parsePath, sameJson } from '@kraken-hpc/sdk/state';
 import imagesSchema from '../../schemas/extensions/images.json' with { type: 'json' };
 import ipmiSchema from '../../schemas/extensions/ipmi.json' with { type: 'json' };
 import ipv4Schema from '../../schemas/extensions/ipv4.json' with { type: 'json' };
@@ -11,15 +13,11 @@ import redfishSchema from '../../schemas/extensions/redfish.json' with { type: '
 import vmSchema from '../../schemas/extensions/vm.json' with { type: 'json' };
 import nodeSchema from '../../schemas/node.json' with { type: 'json' };
 import type { Json, Path } from '../core/declaration.ts';
-import { childPath, covers, type Doc, formatPath, isObject, parsePath, sameJson } from '../core/pointer.ts';
 import { RefusalError } from '../core/refusal.ts';
-import { followed } from '../core/variables.ts';
 import { CODE } from './problem.ts';
 
 export const CORE_SCHEMA: Doc = nodeSchema as unknown as Doc;
 export const CORE_MEMBERS: readonly string[] = Object.keys(nodeSchema.properties);
-/** Extensions of the original that nobody here has a schema for, by the name in their @type. */
-export const OTHER = 'other';
 
 const OWN: Readonly<Record<string, unknown>> = {
   ipv4: ipv4Schema,

@@ -1,6 +1,7 @@
 /** What no document may be, whatever its schemas say: too large, too deep, with nulls or names that no path can hold. */
+
+import { childPath } from '@kraken-hpc/sdk/state';
 import type { Path } from '../core/declaration.ts';
-import { childPath } from '../core/pointer.ts';
 import { CODE, type Problem, refuseFor } from './problem.ts';
 
 /** Bytes of its JSON: it must fit into one line of the protocol, with room for what stands around it. */

@@ -1,20 +1,12 @@
-/**
- * The node as the original writes it (`extensions` as a list with `@type`, `services` as a list with `id`; the JSON mapping of
- * proto3), and as it is here. Nothing is lost either way: extensions without a schema are kept under `other`, and what the original
- * has no field for travels in an extension of our own, `Kraken.Node`.
- */
+/** A node as the original writes it, read into a document of ours; the way back is `toOriginal` (sdk/state). */
+
+import { type Doc, followed, isObject, OTHER, OURS, SHARED, TYPE_PREFIX, typeUrl } from '@kraken-hpc/sdk/state';
 import type { Json } from '../core/declaration.ts';
-import { type Doc, isObject } from '../core/pointer.ts';
-import { followed } from '../core/variables.ts';
-import { CORE_SCHEMA, OTHER } from './declared.ts';
+import { CORE_SCHEMA } from './declared.ts';
 import { refuseFor } from './problem.ts';
 import type { Schemas } from './schemas.ts';
 
-const PREFIX = 'type.googleapis.com/';
 const TYPE = '@type';
-const OURS = 'Kraken.Node';
-/** The core's members that are fields of the original's node. */
-const SHARED = new Set(['id', 'nodename', 'runState', 'physState', 'arch', 'platform', 'parentId', 'busy']);
 
 type Members = { [member: string]: Json };
 
@@ -38,33 +30,12 @@ export function fromOriginal(node: Doc, schemas: Schemas, where: string): Doc {
   return doc;
 }
 
-export function toOriginal(doc: Doc, schemas: Schemas): Doc {
-  const node: Members = {};
-  const ours: Members = {};
-  const extensions: Json[] = [];
-  for (const [member, value] of Object.entries(doc)) {
-    const type = schemas.member(member)?.type;
-    if (member === 'services' && isObject(value)) node['services'] = servicesAsList(value);
-    else if (member === 'busy' && isObject(value)) ours[member] = value;
-    else if (SHARED.has(member)) node[member] = value;
-    else if (member === OTHER && isObject(value)) {
-      for (const [name, fields] of Object.entries(value)) extensions.push({ [TYPE]: typeUrl(name), ...(fields as Members) });
-    } else if (type !== undefined && isObject(value)) extensions.push({ [TYPE]: typeUrl(type), ...value });
-    else ours[member] = value;
-  }
-  // A lease is BUSY to whoever knows only the original's two words.
-  if (ours['busy'] !== undefined) node['busy'] = 'BUSY';
-  if (Object.keys(ours).length > 0) extensions.push({ [TYPE]: typeUrl(OURS), ...ours });
-  if (extensions.length > 0) node['extensions'] = extensions;
-  return node;
-}
-
 function placeExtension(doc: Members, extension: Json, schemas: Schemas, where: string, path: string): void {
   const url = isObject(extension) ? extension[TYPE] : undefined;
   if (!isObject(extension) || typeof url !== 'string' || url === '')
     throw refuse(where, path, 'it has no @type', `Add one, such as ${typeUrl('PXE.Client')}`);
   const { [TYPE]: _type, ...fields } = extension;
-  const name = url.startsWith(PREFIX) ? url.slice(PREFIX.length) : url;
+  const name = url.startsWith(TYPE_PREFIX) ? url.slice(TYPE_PREFIX.length) : url;
   if (name === OURS) {
     for (const [member, value] of Object.entries(fields)) if (member === 'busy' || !SHARED.has(member)) doc[member] = value;
     return;
@@ -75,10 +46,6 @@ function placeExtension(doc: Members, extension: Json, schemas: Schemas, where: 
   if (Object.hasOwn(target, member)) throw refuse(where, path, `${name} is there twice`, 'Leave one of them out');
   target[member] = known ? renamed(fields, known.schema, known.schema) : fields;
   if (!known) doc[OTHER] = others;
-}
-
-function typeUrl(name: string): string {
-  return name.includes('/') ? name : `${PREFIX}${name}`;
 }
 
 function servicesByName(services: Json, where: string): Json {
@@ -93,10 +60,6 @@ function servicesByName(services: Json, where: string): Json {
     byName[id] = fields;
   }
   return byName;
-}
-
-function servicesAsList(services: Doc): Json[] {
-  return Object.entries(services).map(([id, fields]) => ({ id, ...(fields as Members) }));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What people and programs send as a node, made into a document that is known to be good. Either dialect will do. */
 import { createHash } from 'node:crypto';
+import { type Doc, isObject } from '@kraken-hpc/sdk/state';
 import type { Json } from '../core/declaration.ts';
-import { type Doc, isObject } from '../core/pointer.ts';
 import type { NodeId } from '../core/record.ts';
 import { checkLimits } from './limits.ts';
 import { fromOriginal, isOriginal } from './original.ts';

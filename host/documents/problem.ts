@@ -1,8 +1,9 @@
 /** What a validator found, in the words of the person who wrote the document. */
+
+import { childPath, type Doc } from '@kraken-hpc/sdk/state';
 import type { ErrorObject } from 'ajv';
 import { closest } from '../core/closest.ts';
 import type { Json, Path } from '../core/declaration.ts';
-import { childPath, type Doc } from '../core/pointer.ts';
 import { RefusalError } from '../core/refusal.ts';
 
 /** The codes of `schemas/errors.json` that this folder gives. */

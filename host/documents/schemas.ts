@@ -1,20 +1,13 @@
 /** Checks documents against everything that is declared: the core's members together, every other one by its own schema. */
+
+import { childPath, type Doc, get, isObject, type Member, OTHER, parsePath, sameJson, type Vocabulary } from '@kraken-hpc/sdk/state';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Json, Path, Variable } from '../core/declaration.ts';
-import { childPath, type Doc, get, isObject, parsePath, sameJson } from '../core/pointer.ts';
 import { variablesOf } from '../core/variables.ts';
 import { checkSchema, Validator } from './ajv.ts';
-import { CORE_MEMBERS, CORE_SCHEMA, DeclaredSchemas, OTHER, type SchemaDeclaration } from './declared.ts';
+import { CORE_MEMBERS, CORE_SCHEMA, DeclaredSchemas, type SchemaDeclaration } from './declared.ts';
 import { checkLimits } from './limits.ts';
 import { pathOf, problemOf, refuseFor, unknownMember } from './problem.ts';
-
-/** An extension, or any other member that modules brought in. */
-export interface Member {
-  readonly member: string;
-  /** Its name in the original's dialect: `PXE.Client`. */
-  readonly type: string | undefined;
-  readonly schema: Doc;
-}
 
 interface CheckedMember extends Member {
   readonly validator: Validator;
@@ -24,7 +17,8 @@ const CORE = new Set(CORE_MEMBERS);
 const core = new Validator(CORE_SCHEMA);
 const others = new Validator({ type: 'object', maxProperties: 256, additionalProperties: { type: 'object' } });
 
-export class Schemas {
+export class Schemas implements Vocabulary {
+  readonly core = CORE_SCHEMA;
   readonly #declared = new DeclaredSchemas();
   #members = new Map<string, CheckedMember>();
   #types = new Map<string, Member>();
@@ -66,13 +60,16 @@ export class Schemas {
     this.#check(doc, where, (error) => stored !== undefined && isUnchanged(error, doc, stored));
   }
 
-  /** Checks single values (null removes), by path: what a whole document must have besides is not asked for. */
-  checkValues(values: Readonly<Record<Path, Json>>, where: string): void {
+  /**
+   * Checks single values (null removes), by path: what a whole document must have besides is not asked for. Observed ones may be what
+   * nobody can want.
+   */
+  checkValues(values: Readonly<Record<Path, Json>>, where: string, observed = false): void {
     for (const [path, value] of Object.entries(values)) {
       checkLimits(value, `${where} ${path}`, 'allowed');
       if (value === null) continue;
       const doc = [...parsePath(path)].reverse().reduce<Json>((below, member) => ({ [member]: below }), value);
-      this.#check(doc as Doc, where, (error) => error.keyword === 'required');
+      this.#check(doc as Doc, where, ({ keyword }) => keyword === 'required' || (observed && keyword === 'x-never-wanted'));
     }
   }
 
@@ -84,6 +81,13 @@ export class Schemas {
   /** By the name outside Kraken. */
   type(name: string): Member | undefined {
     return this.#types.get(name);
+  }
+
+  /** All of it, as it goes over the wire. */
+  described(): Json {
+    const extensions: { [member: string]: Json } = {};
+    for (const { member, type, schema } of this.#members.values()) extensions[member] = { ...(type && { type }), schema: schema as Json };
+    return { core: CORE_SCHEMA as Json, extensions };
   }
 
   #check(doc: Doc, where: string, isTolerated: (error: ErrorObject) => boolean): void {

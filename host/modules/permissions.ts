@@ -21,7 +21,7 @@ const NEEDS: ReadonlyMap<string, Need> = new Map<string, Need>(
   } satisfies Record<string, Need>),
 );
 
-const OPERATOR = /^(?:node|engine|service|graph|plugin|roll)\/[a-zA-Z]+$/;
+const OPERATOR = /^(?:node|engine|service|graph|schema|peer|token|plugin|roll)\/[a-zA-Z]+$/;
 
 export function needOf(method: string): Need {
   return NEEDS.get(method) ?? (OPERATOR.test(method) ? 'operate' : 'unknown');

@@ -740,6 +740,8 @@ export interface NodeApplyParams {
   readonly why?: string;
   /** Skip what can be skipped, with the reason for it. */
   readonly force?: string;
+  /** Refused (Conflict) where the cfg of one of them was changed after this revision. */
+  readonly unchangedSince?: Revision;
   readonly onBehalfOf?: Author;
 }
 
@@ -765,16 +767,40 @@ export interface NodeSetParams {
   readonly why?: string;
   /** Skip what can be skipped, with the reason for it. */
   readonly force?: string;
+  /** Refused (Conflict) where the cfg of one of them was changed after this revision. */
+  readonly unchangedSince?: Revision;
   readonly onBehalfOf?: Author;
 }
 
 export type NodeSetResult = Done;
+
+/** `node/observe`: What a person saw: taken into dsc in their name (permission dsc:write). All values are checked before any is taken; what those who observe by themselves know better is left as it is, and named. */
+export interface NodeObserveParams {
+  readonly observed: readonly {
+    readonly node: NodeId;
+    readonly values: Values;
+  }[];
+  /** Kept in the history. */
+  readonly why?: string;
+  readonly onBehalfOf?: Author;
+}
+
+export interface NodeObserveResult {
+  readonly revision: Revision;
+  readonly ignored: readonly {
+    readonly node: NodeId;
+    readonly path: Path;
+    readonly why: string;
+  }[];
+}
 
 /** `node/delete`: Forget nodes. Never acts on the machine. */
 export interface NodeDeleteParams {
   readonly set: Set;
   /** Kept in the history. */
   readonly why?: string;
+  /** Refused (Conflict) where the cfg of one of them was changed after this revision. */
+  readonly unchangedSince?: Revision;
   readonly onBehalfOf?: Author;
 }
 
@@ -1039,6 +1065,22 @@ export interface GraphGetParams {
 
 export type GraphGetResult = GraphView;
 
+/** `schema/get`: The schemas of all that a node may hold: what the original's dialect and enumerables are made of. */
+export interface SchemaGetParams {
+  readonly onBehalfOf?: Author;
+}
+
+export interface SchemaGetResult {
+  /** Of the core's members, with $defs. */
+  readonly core: Schema;
+  /** By the member's name. */
+  readonly extensions: Readonly<Record<string, {
+    /** Its name in the original's dialect: PXE.Client. */
+    readonly type?: string;
+    readonly schema: Schema;
+  }>>;
+}
+
 /** `service/list`: All services and how they are. */
 export interface ServiceListParams {
   readonly onBehalfOf?: Author;
@@ -1149,6 +1191,8 @@ export interface Methods {
   readonly 'node/apply': { readonly params: NodeApplyParams; readonly result: NodeApplyResult };
   /** Set values of cfg for many nodes; null removes. */
   readonly 'node/set': { readonly params: NodeSetParams; readonly result: NodeSetResult };
+  /** What a person saw: taken into dsc in their name (permission dsc:write). All values are checked before any is taken; what those who observe by themselves know better is left as it is, and named. */
+  readonly 'node/observe': { readonly params: NodeObserveParams; readonly result: NodeObserveResult };
   /** Forget nodes. Never acts on the machine. */
   readonly 'node/delete': { readonly params: NodeDeleteParams; readonly result: NodeDeleteResult };
   /** Why nodes are where they are, and what comes next. */
@@ -1201,6 +1245,8 @@ export interface Methods {
   readonly 'engine/restore': { readonly params: EngineRestoreParams; readonly result: EngineRestoreResult };
   /** The mutation graph of a node (or of all). */
   readonly 'graph/get': { readonly params: GraphGetParams; readonly result: GraphGetResult };
+  /** The schemas of all that a node may hold: what the original's dialect and enumerables are made of. */
+  readonly 'schema/get': { readonly params: SchemaGetParams; readonly result: SchemaGetResult };
   /** All services and how they are. */
   readonly 'service/list': { readonly params: ServiceListParams; readonly result: ServiceListResult };
   /** Start a service (also out of failed). */
@@ -1241,6 +1287,7 @@ export const METHODS = {
   '$/log': { direction: 'toHost', kind: 'notification', control: false, capability: 'log', since: 1 },
   'node/apply': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/set': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'node/observe': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/delete': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/explain': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/plan': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
@@ -1267,6 +1314,7 @@ export const METHODS = {
   'engine/backup': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'engine/restore': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'graph/get': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'schema/get': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/list': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/start': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/stop': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },

@@ -1838,6 +1838,9 @@ const check145: Check = (v) => {
       case "force":
         m = check132(v[k]);
         break;
+      case "unchangedSince":
+        m = Revision(v[k]);
+        break;
       case "onBehalfOf":
         m = Author(v[k]);
         break;
@@ -1885,6 +1888,9 @@ const check150: Check = (v) => {
       case "force":
         m = check132(v[k]);
         break;
+      case "unchangedSince":
+        m = Revision(v[k]);
+        break;
       case "onBehalfOf":
         m = Author(v[k]);
         break;
@@ -1896,7 +1902,92 @@ const check150: Check = (v) => {
   return undefined;
 };
 
+const check153: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["node"] === undefined) return no("lacks node");
+  if (v["path"] === undefined) return no("lacks path");
+  if (v["why"] === undefined) return no("lacks why");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "node":
+        m = NodeId(v[k]);
+        break;
+      case "path":
+        m = Path(v[k]);
+        break;
+      case "why":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check152: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check153(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
 const check151: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["revision"] === undefined) return no("lacks revision");
+  if (v["ignored"] === undefined) return no("lacks ignored");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "revision":
+        m = Revision(v[k]);
+        break;
+      case "ignored":
+        m = check152(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check155: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  if (!(v.length >= 1)) return no("must have at least 1 item");
+  if (!(v.length <= 100000)) return no("must have at most 100000 items");
+  for (let i = 0; i < v.length; i++) {
+    const m = check131(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check154: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["observed"] === undefined) return no("lacks observed");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "observed":
+        m = check155(v[k]);
+        break;
+      case "why":
+        m = check73(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check156: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -1907,6 +1998,9 @@ const check151: Check = (v) => {
         break;
       case "why":
         m = check73(v[k]);
+        break;
+      case "unchangedSince":
+        m = Revision(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1966,7 +2060,7 @@ const Gap: Check = (v) => {
   return undefined;
 };
 
-const check158: Check = (v) => {
+const check163: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Gap(v[i]);
@@ -1975,12 +2069,12 @@ const check158: Check = (v) => {
   return undefined;
 };
 
-const check164: Check = (v) => {
+const check169: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   return undefined;
 };
 
-const check165: Check = (v) => {
+const check170: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "next" || v === "running" || v === "waiting" || v === "later")) return no("must be one of next, running, waiting, later");
   return undefined;
@@ -2006,10 +2100,10 @@ const StepText: Check = (v) => {
         m = check27(v[k]);
         break;
       case "cost":
-        m = check164(v[k]);
+        m = check169(v[k]);
         break;
       case "state":
-        m = check165(v[k]);
+        m = check170(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2023,7 +2117,7 @@ const StepText: Check = (v) => {
   return undefined;
 };
 
-const check161: Check = (v) => {
+const check166: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = StepText(v[i]);
@@ -2065,7 +2159,7 @@ const Reason: Check = (v) => {
   return undefined;
 };
 
-const check166: Check = (v) => {
+const check171: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Reason(v[i]);
@@ -2074,7 +2168,7 @@ const check166: Check = (v) => {
   return undefined;
 };
 
-const check170: Check = (v) => {
+const check175: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["at"] === undefined) return no("lacks at");
   if (v["mutation"] === undefined) return no("lacks mutation");
@@ -2097,16 +2191,16 @@ const check170: Check = (v) => {
   return undefined;
 };
 
-const check169: Check = (v) => {
+const check174: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check170(v[i]);
+    const m = check175(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check171: Check = (v) => {
+const check176: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["kind"] === undefined) return no("lacks kind");
@@ -2136,19 +2230,19 @@ const check171: Check = (v) => {
   return undefined;
 };
 
-const check174: Check = (v) => {
+const check179: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   return undefined;
 };
 
-const check175: Check = (v) => {
+const check180: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "parent" || v === "child")) return no("must be one of parent, child");
   return undefined;
 };
 
-const check176: Check = (v) => {
+const check181: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "connected" || v === "probing" || v === "dead" || v === "trying")) return no("must be one of connected, probing, dead, trying");
   return undefined;
@@ -2171,16 +2265,16 @@ const PeerStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check174(v[k]);
+        m = check179(v[k]);
         break;
       case "name":
         m = check3(v[k]);
         break;
       case "role":
-        m = check175(v[k]);
+        m = check180(v[k]);
         break;
       case "state":
-        m = check176(v[k]);
+        m = check181(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2259,22 +2353,22 @@ const Explanation: Check = (v) => {
         m = check3(v[k]);
         break;
       case "gaps":
-        m = check158(v[k]);
+        m = check163(v[k]);
         break;
       case "plan":
-        m = check161(v[k]);
+        m = check166(v[k]);
         break;
       case "reasons":
-        m = check166(v[k]);
+        m = check171(v[k]);
         break;
       case "blockers":
         m = check106(v[k]);
         break;
       case "failures":
-        m = check169(v[k]);
+        m = check174(v[k]);
         break;
       case "order":
-        m = check171(v[k]);
+        m = check176(v[k]);
         break;
       case "peer":
         m = PeerStatus(v[k]);
@@ -2288,7 +2382,7 @@ const Explanation: Check = (v) => {
   return undefined;
 };
 
-const check153: Check = (v) => {
+const check158: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Explanation(v[i]);
@@ -2297,14 +2391,14 @@ const check153: Check = (v) => {
   return undefined;
 };
 
-const check152: Check = (v) => {
+const check157: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check153(v[k]);
+        m = check158(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2312,7 +2406,7 @@ const check152: Check = (v) => {
   return undefined;
 };
 
-const check177: Check = (v) => {
+const check182: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2332,7 +2426,7 @@ const check177: Check = (v) => {
   return undefined;
 };
 
-const check183: Check = (v) => {
+const check188: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2341,7 +2435,7 @@ const check183: Check = (v) => {
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check190: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2364,10 +2458,10 @@ const check185: Check = (v) => {
   return undefined;
 };
 
-const check184: Check = (v) => {
+const check189: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check185(v[i]);
+    const m = check190(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2378,13 +2472,13 @@ const Range: Check = (v) => {
   if (!(v.length >= 2)) return no("must have at least 2 items");
   if (!(v.length <= 2)) return no("must have at most 2 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check164(v[i]);
+    const m = check169(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check194: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2403,16 +2497,16 @@ const check189: Check = (v) => {
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check193: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check189(v[i]);
+    const m = check194(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check191: Check = (v) => {
+const check196: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2427,7 +2521,7 @@ const check191: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2435,10 +2529,10 @@ const check191: Check = (v) => {
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check195: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check191(v[i]);
+    const m = check196(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2458,13 +2552,13 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
       case "steps":
-        m = check184(v[k]);
+        m = check189(v[k]);
         break;
       case "cost":
-        m = check164(v[k]);
+        m = check169(v[k]);
         break;
       case "disruptive":
         m = Range(v[k]);
@@ -2473,10 +2567,10 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check188(v[k]);
+        m = check193(v[k]);
         break;
       case "waiting":
-        m = check190(v[k]);
+        m = check195(v[k]);
         break;
       case "moot":
         m = check106(v[k]);
@@ -2487,7 +2581,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check180: Check = (v) => {
+const check185: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2496,7 +2590,7 @@ const check180: Check = (v) => {
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check198: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2504,7 +2598,7 @@ const check193: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
       case "reasons":
         m = check106(v[k]);
@@ -2515,16 +2609,16 @@ const check193: Check = (v) => {
   return undefined;
 };
 
-const check192: Check = (v) => {
+const check197: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check193(v[i]);
+    const m = check198(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check200: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["text"] === undefined) return no("lacks text");
   if (v["nodes"] === undefined) return no("lacks nodes");
@@ -2535,7 +2629,7 @@ const check195: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2543,10 +2637,10 @@ const check195: Check = (v) => {
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check199: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check195(v[i]);
+    const m = check200(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2573,16 +2667,16 @@ const PlanReport: Check = (v) => {
         m = check72(v[k]);
         break;
       case "groups":
-        m = check180(v[k]);
+        m = check185(v[k]);
         break;
       case "unreachable":
-        m = check192(v[k]);
+        m = check197(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
         break;
       case "remarks":
-        m = check194(v[k]);
+        m = check199(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2590,13 +2684,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check197: Check = (v) => {
+const check202: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2612,7 +2706,7 @@ const check196: Check = (v) => {
         m = check146(v[k]);
         break;
       case "order":
-        m = check197(v[k]);
+        m = check202(v[k]);
         break;
       case "force":
         m = check132(v[k]);
@@ -2628,7 +2722,7 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check203: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
@@ -2646,14 +2740,14 @@ const check198: Check = (v) => {
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check205: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check204: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2663,7 +2757,7 @@ const check199: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check200(v[k]);
+        m = check205(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2682,14 +2776,14 @@ const check199: Check = (v) => {
   return undefined;
 };
 
-const check202: Check = (v) => {
+const check207: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check201: Check = (v) => {
+const check206: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2700,7 +2794,7 @@ const check201: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check202(v[k]);
+        m = check207(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2716,7 +2810,7 @@ const check201: Check = (v) => {
   return undefined;
 };
 
-const check203: Check = (v) => {
+const check208: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2739,7 +2833,7 @@ const check203: Check = (v) => {
   return undefined;
 };
 
-const check204: Check = (v) => {
+const check209: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2766,7 +2860,7 @@ const check204: Check = (v) => {
   return undefined;
 };
 
-const check205: Check = (v) => {
+const check210: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2789,13 +2883,13 @@ const check205: Check = (v) => {
   return undefined;
 };
 
-const check207: Check = (v) => {
+const check212: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check206: Check = (v) => {
+const check211: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2806,7 +2900,7 @@ const check206: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check207(v[k]);
+        m = check212(v[k]);
         break;
       case "force":
         m = check132(v[k]);
@@ -2825,7 +2919,7 @@ const check206: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2871,7 +2965,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check183(v[k]);
+        m = check188(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -2885,7 +2979,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check210: Check = (v) => {
+const check215: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2894,14 +2988,14 @@ const check210: Check = (v) => {
   return undefined;
 };
 
-const check209: Check = (v) => {
+const check214: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check210(v[k]);
+        m = check215(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2909,7 +3003,7 @@ const check209: Check = (v) => {
   return undefined;
 };
 
-const check213: Check = (v) => {
+const check218: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2928,7 +3022,7 @@ const check213: Check = (v) => {
   return undefined;
 };
 
-const check214: Check = (v) => {
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2938,7 +3032,7 @@ const check214: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check202(v[k]);
+        m = check207(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2951,7 +3045,7 @@ const check214: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check220: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2962,7 +3056,7 @@ const check215: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check202(v[k]);
+        m = check207(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3001,7 +3095,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check217: Check = (v) => {
+const check222: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -3010,14 +3104,14 @@ const check217: Check = (v) => {
   return undefined;
 };
 
-const check216: Check = (v) => {
+const check221: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check217(v[k]);
+        m = check222(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3025,7 +3119,7 @@ const check216: Check = (v) => {
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check225: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -3049,7 +3143,7 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check221: Check = (v) => {
+const check226: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3065,13 +3159,13 @@ const check221: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check230: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check231: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3093,7 +3187,7 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check225(v[k]);
+        m = check230(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
@@ -3102,7 +3196,7 @@ const SyncStatus: Check = (v) => {
         m = check106(v[k]);
         break;
       case "dropped":
-        m = check226(v[k]);
+        m = check231(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3110,7 +3204,7 @@ const SyncStatus: Check = (v) => {
   return undefined;
 };
 
-const check227: Check = (v) => {
+const check232: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PeerStatus(v[i]);
@@ -3119,7 +3213,7 @@ const check227: Check = (v) => {
   return undefined;
 };
 
-const check222: Check = (v) => {
+const check227: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["peers"] === undefined) return no("lacks peers");
   for (const k in v) {
@@ -3129,7 +3223,7 @@ const check222: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "peers":
-        m = check227(v[k]);
+        m = check232(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3137,14 +3231,14 @@ const check222: Check = (v) => {
   return undefined;
 };
 
-const check228: Check = (v) => {
+const check233: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check202(v[k]);
+        m = check207(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3157,7 +3251,7 @@ const check228: Check = (v) => {
   return undefined;
 };
 
-const check231: Check = (v) => {
+const check236: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3180,7 +3274,7 @@ const check231: Check = (v) => {
   return undefined;
 };
 
-const check233: Check = (v) => {
+const check238: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3207,10 +3301,10 @@ const check233: Check = (v) => {
   return undefined;
 };
 
-const check232: Check = (v) => {
+const check237: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check233(v[i]);
+    const m = check238(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3260,7 +3354,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check239: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3286,7 +3380,7 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check231(v[k]);
+        m = check236(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -3295,22 +3389,22 @@ const EngineStatus: Check = (v) => {
         m = check72(v[k]);
         break;
       case "walks":
-        m = check226(v[k]);
+        m = check231(v[k]);
         break;
       case "waiting":
-        m = check210(v[k]);
+        m = check215(v[k]);
         break;
       case "brakes":
-        m = check232(v[k]);
+        m = check237(v[k]);
         break;
       case "inFlight":
         m = check72(v[k]);
         break;
       case "dropped":
-        m = check226(v[k]);
+        m = check231(v[k]);
         break;
       case "services":
-        m = check234(v[k]);
+        m = check239(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3318,7 +3412,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check246: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3337,7 +3431,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check241(v[k]);
+        m = check246(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3362,7 +3456,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check243: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3371,14 +3465,14 @@ const check238: Check = (v) => {
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check242: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check238(v[k]);
+        m = check243(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3386,7 +3480,7 @@ const check237: Check = (v) => {
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check248: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3396,7 +3490,7 @@ const check243: Check = (v) => {
   return undefined;
 };
 
-const check244: Check = (v) => {
+const check249: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3406,16 +3500,16 @@ const check244: Check = (v) => {
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check247: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check243(v[k]);
+        m = check248(v[k]);
         break;
       case "remove":
-        m = check244(v[k]);
+        m = check249(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3428,7 +3522,7 @@ const check242: Check = (v) => {
   return undefined;
 };
 
-const check245: Check = (v) => {
+const check250: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3447,7 +3541,7 @@ const check245: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check251: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3470,21 +3564,21 @@ const check246: Check = (v) => {
   return undefined;
 };
 
-const check248: Check = (v) => {
+const check253: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check252: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check248(v[k]);
+        m = check253(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3497,7 +3591,7 @@ const check247: Check = (v) => {
   return undefined;
 };
 
-const check249: Check = (v) => {
+const check254: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3516,13 +3610,13 @@ const check249: Check = (v) => {
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check259: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check258: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3537,7 +3631,7 @@ const check253: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check254(v[k]);
+        m = check259(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3545,22 +3639,22 @@ const check253: Check = (v) => {
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check257: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check253(v[i]);
+    const m = check258(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check262: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check256: Check = (v) => {
+const check261: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3583,7 +3677,7 @@ const check256: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check257(v[k]);
+        m = check262(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3591,10 +3685,10 @@ const check256: Check = (v) => {
   return undefined;
 };
 
-const check255: Check = (v) => {
+const check260: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check256(v[i]);
+    const m = check261(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3609,10 +3703,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check252(v[k]);
+        m = check257(v[k]);
         break;
       case "edges":
-        m = check255(v[k]);
+        m = check260(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3623,7 +3717,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check263: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3642,14 +3736,17 @@ const check258: Check = (v) => {
   return undefined;
 };
 
-const check259: Check = (v) => {
+const check266: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
-  if (v["services"] === undefined) return no("lacks services");
+  if (v["schema"] === undefined) return no("lacks schema");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
-      case "services":
-        m = check234(v[k]);
+      case "type":
+        m = check3(v[k]);
+        break;
+      case "schema":
+        m = Schema(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3657,7 +3754,54 @@ const check259: Check = (v) => {
   return undefined;
 };
 
-const check260: Check = (v) => {
+const check265: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      default:
+        m = check266(v[k]);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check264: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["core"] === undefined) return no("lacks core");
+  if (v["extensions"] === undefined) return no("lacks extensions");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "core":
+        m = Schema(v[k]);
+        break;
+      case "extensions":
+        m = check265(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check267: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["services"] === undefined) return no("lacks services");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "services":
+        m = check239(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check268: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3677,7 +3821,7 @@ const check260: Check = (v) => {
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check269: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["call"] === undefined) return no("lacks call");
@@ -3704,7 +3848,7 @@ const check261: Check = (v) => {
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check270: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
@@ -3719,14 +3863,14 @@ const check262: Check = (v) => {
   return undefined;
 };
 
-const check264: Check = (v) => {
+const check272: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check263: Check = (v) => {
+const check271: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3737,7 +3881,7 @@ const check263: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check264(v[k]);
+        m = check272(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3753,28 +3897,28 @@ const check263: Check = (v) => {
   return undefined;
 };
 
-const check266: Check = (v) => {
+const check274: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check267: Check = (v) => {
+const check275: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check268: Check = (v) => {
+const check276: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check269: Check = (v) => {
+const check277: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3785,7 +3929,7 @@ const check269: Check = (v) => {
   return undefined;
 };
 
-const check270: Check = (v) => {
+const check278: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3794,46 +3938,46 @@ const check270: Check = (v) => {
   return undefined;
 };
 
-const check271: Check = (v) => {
+const check279: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check272: Check = (v) => {
+const check280: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check265: Check = (v) => {
+const check273: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check266(v[k]);
+        m = check274(v[k]);
         break;
       case "version":
-        m = check267(v[k]);
+        m = check275(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check268(v[k]);
+        m = check276(v[k]);
         break;
       case "command":
-        m = check269(v[k]);
+        m = check277(v[k]);
         break;
       case "permissions":
-        m = check270(v[k]);
+        m = check278(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check271(v) === undefined,check272(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check279(v) === undefined,check280(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -3863,39 +4007,41 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "$/log": { params: check140 },
   "node/apply": { params: check145, result: check143 },
   "node/set": { params: check150, result: Done },
-  "node/delete": { params: check151, result: Done },
-  "node/explain": { params: check177, result: check152 },
-  "node/plan": { params: check196, result: PlanReport },
-  "node/history": { params: check199, result: check198 },
-  "node/hold": { params: check201, result: Done },
-  "node/release": { params: check203, result: Done },
-  "node/busy": { params: check204, result: Done },
-  "node/retry": { params: check205, result: Done },
-  "node/power": { params: check206, result: Done },
-  "node/reboot": { params: check208, result: Done },
-  "node/cancel": { params: check177, result: Done },
-  "node/waiting": { params: check213, result: check209 },
-  "node/admit": { params: check214, result: Done },
-  "node/revoke": { params: check215, result: Done },
-  "token/create": { params: check220, result: check216 },
-  "token/list": { params: check221, result: check216 },
-  "token/revoke": { params: check214, result: Done },
-  "peer/list": { params: check221, result: check222 },
-  "engine/freeze": { params: check228, result: Done },
-  "engine/thaw": { params: check221, result: Done },
-  "engine/status": { params: check221, result: EngineStatus },
-  "engine/limits": { params: check242, result: check237 },
-  "engine/stop": { params: check245, result: check54 },
-  "engine/backup": { params: check247, result: check246 },
-  "engine/restore": { params: check247, result: check249 },
-  "graph/get": { params: check258, result: GraphView },
-  "service/list": { params: check221, result: check259 },
-  "service/start": { params: check260, result: check54 },
-  "service/stop": { params: check260, result: check54 },
-  "service/restart": { params: check260, result: check54 },
-  "service/call": { params: check261, result: check83 },
-  "service/logs": { params: check263, result: check262 },
+  "node/observe": { params: check154, result: check151 },
+  "node/delete": { params: check156, result: Done },
+  "node/explain": { params: check182, result: check157 },
+  "node/plan": { params: check201, result: PlanReport },
+  "node/history": { params: check204, result: check203 },
+  "node/hold": { params: check206, result: Done },
+  "node/release": { params: check208, result: Done },
+  "node/busy": { params: check209, result: Done },
+  "node/retry": { params: check210, result: Done },
+  "node/power": { params: check211, result: Done },
+  "node/reboot": { params: check213, result: Done },
+  "node/cancel": { params: check182, result: Done },
+  "node/waiting": { params: check218, result: check214 },
+  "node/admit": { params: check219, result: Done },
+  "node/revoke": { params: check220, result: Done },
+  "token/create": { params: check225, result: check221 },
+  "token/list": { params: check226, result: check221 },
+  "token/revoke": { params: check219, result: Done },
+  "peer/list": { params: check226, result: check227 },
+  "engine/freeze": { params: check233, result: Done },
+  "engine/thaw": { params: check226, result: Done },
+  "engine/status": { params: check226, result: EngineStatus },
+  "engine/limits": { params: check247, result: check242 },
+  "engine/stop": { params: check250, result: check54 },
+  "engine/backup": { params: check252, result: check251 },
+  "engine/restore": { params: check252, result: check254 },
+  "graph/get": { params: check263, result: GraphView },
+  "schema/get": { params: check226, result: check264 },
+  "service/list": { params: check226, result: check267 },
+  "service/start": { params: check268, result: check54 },
+  "service/stop": { params: check268, result: check54 },
+  "service/restart": { params: check268, result: check54 },
+  "service/call": { params: check269, result: check83 },
+  "service/logs": { params: check271, result: check270 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check265;
+export const checkManifest: Check = check273;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toOriginal } from '@kraken-hpc/sdk/state';
 import { createPeer, LineDecoder, type Peer, type RequestsTo, type Result, type Params as WireParams } from '@kraken-hpc/sdk/wire';
 import { Api } from '../../host/control/api.ts';
 import type { HostPort } from '../../host/control/port.ts';
@@ -15,7 +16,6 @@ import type { Event } from '../../host/core/event.ts';
 import type { PeerStatus } from '../../host/core/peer-status.ts';
 import type { Change, Turn } from '../../host/core/record.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
-import { toOriginal } from '../../host/documents/original.ts';
 import { idOfName, parseNode, parsePatch } from '../../host/documents/parse.ts';
 import { Schemas } from '../../host/documents/schemas.ts';
 import { makeToken } from '../../host/sync/edge/token.ts';
@@ -139,8 +139,9 @@ export class TestHost {
       parseNode: (doc, where) => parseNode(schemas, doc, where, stored),
       parsePatch: (doc, where) => parsePatch(schemas, doc, where),
       checkDocument: (doc, where, id) => schemas.check(doc, where, id === undefined ? undefined : stored(id)),
-      checkValues: (values, where) => schemas.checkValues(values, where),
+      checkValues: (values, where, observed) => schemas.checkValues(values, where, observed),
       idOfName,
+      schemas: () => schemas.described(),
       toOriginal: (doc) => toOriginal(doc, schemas),
       backup: async (file) => {
         done.push(`backup ${file}`);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { get } from '@kraken-hpc/sdk/state';
 import { CODES, METHODS, type RpcError } from '@kraken-hpc/sdk/wire';
-import { get } from '../../host/core/pointer.ts';
 import { type Client, type Desk, idOf, NOW, withControl } from './bench.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the table sends what no type allows.
@@ -19,6 +19,7 @@ test('every method of the table for people is answered', async () => {
     'events/watch': { kinds: ['state'] },
     'node/apply': { nodes: [{ nodename: 'new1' }], mode: 'create' },
     'node/set': { set: 'kr1', values: { '/arch': 'amd64' } },
+    'node/observe': { observed: [{ node: idOf(1), values: { '/arch': 'arm64' } }] },
     'node/delete': { set: 'kr4' },
     'node/explain': { set: 'kr1' },
     'node/plan': { set: 'kr1' },
@@ -45,6 +46,7 @@ test('every method of the table for people is answered', async () => {
     'engine/backup': { file: '/b' },
     'engine/restore': { file: '/b' },
     'graph/get': {},
+    'schema/get': {},
     'service/list': {},
     'service/start': { service: 'sim' },
     'service/stop': { service: 'sim' },

@@ -1,4 +1,4 @@
-import type { Doc } from '../../host/core/pointer.ts';
+import type { Doc } from '@kraken-hpc/sdk/state';
 
 /** A node of ordinary size, as it is inside Kraken. */
 export const KR1: Doc = {

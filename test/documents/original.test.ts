@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { type Doc, toOriginal, withoutZeros } from '@kraken-hpc/sdk/state';
 import fc from 'fast-check';
 import type { Json } from '../../host/core/declaration.ts';
-import type { Doc } from '../../host/core/pointer.ts';
-import { fromOriginal, toOriginal } from '../../host/documents/original.ts';
+import { fromOriginal } from '../../host/documents/original.ts';
 import { idOfName, parseNode } from '../../host/documents/parse.ts';
 import { Schemas } from '../../host/documents/schemas.ts';
-import { withoutZeros } from '../../host/documents/zeros.ts';
 import { KR1 } from './nodes.ts';
 
 const schemas = new Schemas();

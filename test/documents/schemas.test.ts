@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Doc } from '@kraken-hpc/sdk/state';
 import { closest } from '../../host/core/closest.ts';
 import type { Json } from '../../host/core/declaration.ts';
-import type { Doc } from '../../host/core/pointer.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
 import { Schemas } from '../../host/documents/schemas.ts';
 import { KR1 } from './nodes.ts';

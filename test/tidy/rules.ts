@@ -75,7 +75,7 @@ const deadExports: Rule = () => {
 /** Files that others start or import by their published name. */
 function isEntry(path: string): boolean {
   return (
-    /^sdk\/(?:index|power\/index|testing|wire\/index)\.ts$/.test(path) ||
+    /^sdk\/(?:index|power\/index|state\/index|testing|wire\/index)\.ts$/.test(path) ||
     /^plugins\/[^/]+\/(?:main|module)\.ts$/.test(path) ||
     path === 'host/cli/kraken.ts' ||
     path.startsWith('schemas/')
@@ -95,7 +95,7 @@ const corePurity: Rule = () => {
   const banned =
     /\bDate\.now\b|\bnew Date\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bawait\b|\basync\b|\bprocess\.|\bperformance\.|\bconsole\.|\bfetch\(|\bBuffer\b|\brequire\(/g;
   return product
-    .filter(({ path }) => path.startsWith('host/core/'))
+    .filter(({ path }) => path.startsWith('host/core/') || path.startsWith('sdk/state/'))
     .flatMap(({ path, code, imports }) => [
       ...[...code.matchAll(banned)].map((match) => `${path} uses ${match[0]}`),
       ...imports.filter(({ file }) => file === undefined).map(({ from }) => `${path} imports ${from}`),
@@ -114,7 +114,7 @@ function allowed({ path }: Source, file: string | undefined, from: string): bool
   const within = (...folders: string[]) => folders.some((folder) => file.startsWith(`${folder}/`));
   switch (top) {
     case 'host':
-      if (second === 'core') return within('host/core');
+      if (second === 'core') return within('host/core', 'sdk/state');
       if (MIDDLE.includes(second)) return within(`host/${second}`, 'host/core', 'sdk', 'schemas');
       if (second === 'cli') return !within('host/modules', 'host/store', 'host/control', 'plugins', 'test');
       return within('host', 'sdk', 'schemas');

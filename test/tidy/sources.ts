@@ -8,6 +8,7 @@ const NOT_OURS = new Set(['node_modules', 'dist', 'coverage', '.git']);
 const ENTRIES: Readonly<Record<string, string>> = {
   '@kraken-hpc/sdk': 'sdk/index.ts',
   '@kraken-hpc/sdk/power': 'sdk/power/index.ts',
+  '@kraken-hpc/sdk/state': 'sdk/state/index.ts',
   '@kraken-hpc/sdk/testing': 'sdk/testing.ts',
   '@kraken-hpc/sdk/wire': 'sdk/wire/index.ts',
 };

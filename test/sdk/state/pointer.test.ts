@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import type { Json } from '../../host/core/declaration.ts';
 import {
   childPath,
   covers,
@@ -14,7 +12,9 @@ import {
   parsePath,
   sameJson,
   setPath,
-} from '../../host/core/pointer.ts';
+} from '@kraken-hpc/sdk/state';
+import fc from 'fast-check';
+import type { Json } from '../../../host/core/declaration.ts';
 
 const SEED = Number(process.env['KRAKEN_SEED'] ?? Date.now() % 1_000_000_000);
 const property = { seed: SEED, numRuns: 400 };

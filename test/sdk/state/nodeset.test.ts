@@ -1,9 +1,9 @@
 /** Node sets: what they name, what they match, what is wrong with them, and folding names back into a set. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { foldNames, matches, NodeSetError, namesOf, parseNodeSet, type Subject } from '@kraken-hpc/sdk/state';
 import fc from 'fast-check';
-import type { Json, Path } from '../../host/core/declaration.ts';
-import { foldNames, matches, NodeSetError, namesOf, parseNodeSet, type Subject } from '../../host/core/nodeset.ts';
+import type { Json, Path } from '../../../host/core/declaration.ts';
 
 const names = (text: string): string => (namesOf(parseNodeSet(text)) ?? ['(not names)']).join(' ');
 

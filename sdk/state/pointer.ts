@@ -2,7 +2,7 @@
  * Paths into a node's document: JSON Pointers (RFC 6901), and what is done with documents by them.
  * Documents are never changed in place: what returns a document shares every untouched part with the one it was given.
  */
-import type { Json, Path } from './declaration.ts';
+import type { Json, Path } from '../wire/methods.ts';
 
 /** A JSON object: a node's document, or a part of one. */
 export type Doc = { readonly [member: string]: Json };
@@ -177,4 +177,14 @@ function escapeMember(member: string): string {
 
 function unescapeMember(member: string): string {
   return member.includes('~') ? member.replaceAll('~1', '/').replaceAll('~0', '~') : member;
+}
+
+/** What a schema says, its reference followed: `#/$defs/NAME` of the root is the one kind that there is. */
+export function followed(given: Json | Doc | undefined, root: Json | Doc | undefined): Doc | undefined {
+  if (!isObject(given)) return undefined;
+  if (typeof given['$ref'] !== 'string') return given;
+  const name = /^#\/\$defs\/([^/]+)$/.exec(given['$ref'])?.[1];
+  const definitions = isObject(root) ? root['$defs'] : undefined;
+  const target = name !== undefined && isObject(definitions) ? definitions[name] : undefined;
+  return isObject(target) && target['$ref'] === undefined ? { ...target, ...given } : undefined;
 }

@@ -1,23 +1,21 @@
 /** The original leaves out every field at its zero value, as proto3's JSON mapping does; whoever reads it takes a missing one as zero. */
-import type { Json } from '../core/declaration.ts';
-import { type Doc, isObject } from '../core/pointer.ts';
-import { followed } from '../core/variables.ts';
-import { CORE_SCHEMA } from './declared.ts';
-import type { Schemas } from './schemas.ts';
+import type { Json } from '../wire/methods.ts';
+import type { Vocabulary } from './original.ts';
+import { type Doc, followed, isObject } from './pointer.ts';
 
 const PREFIX = /^type\.googleapis\.com\//;
 
 /** Of a node in the original's dialect, the same node without its zero values: '', 0, false, an enum's first name, empty lists and maps. */
-export function withoutZeros(node: Doc, schemas: Schemas): Doc {
+export function withoutZeros(node: Doc, words: Vocabulary): Doc {
   const { services, extensions, ...fields } = node;
-  const result = message(fields, CORE_SCHEMA, CORE_SCHEMA);
+  const result = message(fields, words.core, words.core);
   if (result['busy'] === 'FREE') delete result['busy'];
-  const { Service } = CORE_SCHEMA['$defs'] as { readonly Service: Doc };
+  const { Service } = words.core['$defs'] as { readonly Service: Doc };
   if (Array.isArray(services) && services.length > 0)
-    result['services'] = services.map((service) => message(service as Doc, Service, CORE_SCHEMA));
+    result['services'] = services.map((service) => message(service as Doc, Service, words.core));
   if (Array.isArray(extensions) && extensions.length > 0) {
     result['extensions'] = extensions.map((extension) => {
-      const schema = schemas.type(String((extension as Doc)['@type']).replace(PREFIX, ''))?.schema;
+      const schema = words.type(String((extension as Doc)['@type']).replace(PREFIX, ''))?.schema;
       return schema ? message(extension as Doc, schema, schema) : extension;
     });
   }

@@ -10,7 +10,7 @@
  *
  * `!` binds closer than `&`, and `&` closer than `,`. Spaces around a term do not count.
  */
-import type { Json, Path } from './declaration.ts';
+import type { Json, Path } from '../wire/methods.ts';
 import { parsePath } from './pointer.ts';
 
 /** What a set is matched against. */
