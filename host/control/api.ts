@@ -98,7 +98,7 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['token/revoke', (params, session) => peers.revokeTokens(port, params, session)],
     ['peer/list', () => peers.list(port)],
     ['graph/get', (params) => engine.graph(port, params)],
-    ['schema/get', () => port.schemas()],
+    ['schema/get', () => ({ ...port.schemas(), mutable: [...port.engine.mutable()] })],
     ['service/list', () => services.list(port)],
     ['service/start', (params, session) => services.act(port, 'start', params, session)],
     ['service/stop', (params, session) => services.act(port, 'stop', params, session)],

@@ -34,8 +34,8 @@ export interface HostPort {
   checkValues(values: Readonly<Record<string, Json>>, where: string, observed?: boolean): void;
   /** The id that a node of this name is given where its file names none: always the same. */
   idOfName(nodename: string): NodeId;
-  /** The schemas of all that a node may hold, as `schema/get` answers. */
-  schemas(): Json;
+  /** The schemas of all that a node may hold: of the core, and by member. */
+  schemas(): { readonly core: Json; readonly extensions: { readonly [member: string]: Json } };
   /** The node in the original's dialect (extensions as a list with `@type`). */
   toOriginal(doc: { readonly [member: string]: Json }): { readonly [member: string]: Json };
   backup(file: string): Promise<{ readonly nodes: number; readonly bytes: number; readonly revision: Revision }>;

@@ -106,4 +106,8 @@ export class Questions implements Queries {
     if (!node) throw new Error(`no node has the id ${id}`);
     return node;
   }
+
+  mutable(): readonly Path[] {
+    return this.#w.graph.variables.filter(({ isMutable }) => isMutable).map(({ path }) => path);
+  }
 }

@@ -39,6 +39,8 @@ export interface Queries {
   status(now: Millis): EngineStatus;
   graph(id?: NodeId): GraphView;
   limits(): readonly Limit[];
+  /** The paths that some mutation changes. */
+  mutable(): readonly Path[];
   /** Tokens that were made and not used yet; those that have expired are left out. */
   tokens(now: Millis): readonly { readonly node: NodeId; readonly name: string; readonly until: Millis }[];
 }

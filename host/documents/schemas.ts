@@ -84,7 +84,7 @@ export class Schemas implements Vocabulary {
   }
 
   /** All of it, as it goes over the wire. */
-  described(): Json {
+  described(): { readonly core: Json; readonly extensions: { readonly [member: string]: Json } } {
     const extensions: { [member: string]: Json } = {};
     for (const { member, type, schema } of this.#members.values()) extensions[member] = { ...(type && { type }), schema: schema as Json };
     return { core: CORE_SCHEMA as Json, extensions };

@@ -1073,6 +1073,8 @@ export interface SchemaGetParams {
 export interface SchemaGetResult {
   /** Of the core's members, with $defs. */
   readonly core: Schema;
+  /** What mutations change: a set of nodes reads it from dsc alone; of other paths cfg counts until they are observed. */
+  readonly mutable: readonly Path[];
   /** By the member's name. */
   readonly extensions: Readonly<Record<string, {
     /** Its name in the original's dialect: PXE.Client. */

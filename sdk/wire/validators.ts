@@ -3771,11 +3771,15 @@ const check264: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["core"] === undefined) return no("lacks core");
   if (v["extensions"] === undefined) return no("lacks extensions");
+  if (v["mutable"] === undefined) return no("lacks mutable");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "core":
         m = Schema(v[k]);
+        break;
+      case "mutable":
+        m = check37(v[k]);
         break;
       case "extensions":
         m = check265(v[k]);
