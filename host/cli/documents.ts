@@ -9,12 +9,18 @@ type Members = Readonly<Record<string, Json>>;
 /** Of all documents together. */
 const LARGEST = 256 * 1024 * 1024;
 
-/** YAML or JSON: one node, a list, `{nodes: […]}`, or several such documents; `-` is stdin. */
-export async function readDocuments(io: Io, file: string): Promise<Members[]> {
+/** What stands in a file; `-` is stdin. */
+export async function readWhole(io: Io, file: string): Promise<{ readonly text: string; readonly shown: string }> {
   const shown = file === '-' ? 'stdin' : file;
   const text = file === '-' ? await io.readInput() : await readText(file);
   if (text.length > LARGEST)
     throw new Failure(EXIT.refused, `${shown} is larger than ${LARGEST / 1024 / 1024} MiB`, 'Apply it in several files');
+  return { text, shown };
+}
+
+/** YAML or JSON: one node, a list, `{nodes: […]}`, or several such documents; `-` is stdin. */
+export async function readDocuments(io: Io, file: string): Promise<Members[]> {
+  const { text, shown } = await readWhole(io, file);
   const nodes = (await parse(text, shown)).flatMap((data) => nodesOf(data));
   nodes.forEach((node, index) => {
     if (!isObject(node))

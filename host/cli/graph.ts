@@ -44,15 +44,48 @@ function graphText({ nodes, edges }: GraphView, { style }: Call): string {
   return `${lines.join('\n')}\n${style.dim('● now  ○ on its path  ◎ goal')}\n`;
 }
 
-/** https://graphviz.org/doc/info/lang.html; the colours are the original's. */
+const RED = { line: '#e74c3c', border: '#c0392b' } as const;
+const GREEN = { line: '#89CA78', border: '#62a053' } as const;
+const GREY = { line: '#848484', border: '#848484', fill: '#bfbfbf' } as const;
+
+/** https://graphviz.org/doc/info/lang.html; the colours are the original's, and a label is its lines of `path: VALUE`. */
 function dotText({ nodes, edges }: GraphView): string {
-  const quote = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-  const colour = (mark: string): string => (mark === 'current' ? '#e74c3c' : mark === 'other' ? '#bfbfbf' : '#89CA78');
-  const boxes = nodes.map(
-    (node) => `  ${quote(node.id)} [label=${quote(stateText(node).replaceAll(' ', '\n'))} color="${colour(node.mark)}"];`,
-  );
-  const arrows = edges.map(
-    ({ from, to, mutation, mark }) => `  ${quote(from)} -> ${quote(to)} [label=${quote(mutation)} color="${colour(mark)}"];`,
-  );
-  return ['digraph kraken {', '  node [shape=box style=rounded];', ...boxes, ...arrows, '}', ''].join('\n');
+  const boxes = nodes.map((node) => {
+    const lines = Object.entries(node.state).map(([path, value]) => `${pathText(path)}: ${valueText(value)}`);
+    const { fill, border } = boxColour(node.mark);
+    const thick = node.mark === 'goal' ? ' penwidth=3' : '';
+    return `  ${quoted(node.id)} [label=${quoted(lines.join('\n') || 'nothing known')} fillcolor="${fill}" color="${border}"${thick}];`;
+  });
+  const arrows = edges.map(({ from, to, mutation, mark }) => {
+    const { line } = mark === 'current' ? RED : mark === 'path' ? GREEN : GREY;
+    return `  ${quoted(from)} -> ${quoted(to)} [label=${quoted(mutation)} color="${line}" fontcolor="${line}"${mark === 'other' ? '' : ' penwidth=2'}];`;
+  });
+  return [
+    'digraph kraken {',
+    '  node [shape=box style="rounded,filled" fontname="sans-serif"];',
+    '  edge [fontname="sans-serif"];',
+    ...boxes,
+    ...arrows,
+    '}',
+    '',
+  ].join('\n');
+}
+
+function boxColour(mark: GraphView['nodes'][number]['mark']): { readonly fill: string; readonly border: string } {
+  switch (mark) {
+    case 'current':
+      return { fill: RED.line, border: RED.border };
+    case 'path':
+    case 'goal':
+      return { fill: GREEN.line, border: GREEN.border };
+    case 'other':
+      return GREY;
+    default:
+      return mark satisfies never;
+  }
+}
+
+/** A string of DOT; a backslash would begin an escape in a label, where `\n` ends a line. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
 }

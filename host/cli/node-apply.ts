@@ -11,7 +11,7 @@ import { parseValues } from './values.ts';
 import { count } from './words.ts';
 
 type Mode = Params<'node/apply'>['mode'];
-type Documents = Params<'node/apply'>['nodes'];
+type Change = Pick<Params<'node/apply'>, 'mode' | 'nodes' | 'unchangedSince'>;
 
 /** Without a file: `--name kr17 PATH=VALUE…`. */
 export const create: Action = async (call) => {
@@ -35,24 +35,33 @@ export const apply: Action = async (call) => {
   return send(call, call.flags['merge'] ? 'merge' : 'put', await readDocuments(call.io, file), file);
 };
 
+/** `node update cfg FILE` are the old tool's words. */
 export const update: Action = async (call) => {
-  const [file = '-'] = call.args;
+  const [first = '-', second] = call.args;
+  if (second !== undefined && first !== 'cfg')
+    throw usage(
+      first === 'dsc' ? 'what is seen of nodes is not updated by a file' : `${first}: one file at a time`,
+      first === 'dsc' ? 'Services observe it; what is wanted is kraken node update cfg FILE' : 'kraken node update FILE',
+    );
+  const file = second ?? first;
   return send(call, 'update', await readDocuments(call.io, file), file);
 };
 
-async function send(call: Call, mode: Mode, nodes: Documents, source: string | undefined): Promise<undefined> {
-  const isDry = call.flags['dryRun'] === true;
-  const answer = await withClient(call, (client) => inTransaction(client, call, mode, nodes)).catch((error: unknown) => {
+async function send(call: Call, mode: Mode, nodes: Change['nodes'], source: string | undefined): Promise<undefined> {
+  const answer = await withClient(call, (client) => inTransaction(client, call, { mode, nodes })).catch((error: unknown) => {
     // The host counts nodes; which file they came from is known here.
     const failure = asFailure(error);
     if (source === undefined || failure.exit === EXIT.unreachable) throw failure;
     throw new Failure(failure.exit, `${source === '-' ? 'stdin' : source}: ${failure.message}`, failure.todo);
   });
   if (await printData(call, answer)) return;
-  const { created = 0, changed = 0, unchanged = 0 } = answer;
-  const parts = [`${count(created, 'node')} created`, `${changed} changed`, `${unchanged} unchanged`].join(', ');
-  call.io.out(`${isDry ? 'It would be: ' : ''}${parts}${isDry ? '; nothing was applied' : ''}.\n`);
+  call.io.out(appliedText(call, answer));
   if (answer.self) call.io.err(becameText(answer.self));
+}
+
+export function appliedText(call: Call, { created = 0, changed = 0, unchanged = 0 }: Result<'node/apply'>): string {
+  const parts = [`${count(created, 'node')} created`, `${changed} changed`, `${unchanged} unchanged`].join(', ');
+  return call.flags['dryRun'] === true ? `It would be: ${parts}; nothing was applied.\n` : `${parts}.\n`;
 }
 
 /** A new host takes the identity of the one node that a file makes the root: nobody must find that out later. */
@@ -65,12 +74,12 @@ function becameText({ id, name, was }: NonNullable<Result<'node/apply'>['self']>
 }
 
 /** More than fits into a line goes in parts, which the host commits together at the last. */
-async function inTransaction(client: Client, call: Call, mode: Mode, nodes: Documents): Promise<Result<'node/apply'>> {
+export async function inTransaction(client: Client, call: Call, { nodes, ...what }: Change): Promise<Result<'node/apply'>> {
   const why = flag(call, 'why');
   const force = flag(call, 'force');
   const parts = inParts(nodes);
   const common = {
-    mode,
+    ...what,
     ...(call.flags['dryRun'] === true ? { dryRun: true } : {}),
     ...(why === undefined ? {} : { why }),
     ...(force === undefined ? {} : { force }),

@@ -5,7 +5,7 @@ import type { Json, NodeState } from '@kraken-hpc/sdk/wire';
 import { withClient } from './client.ts';
 import { cut, table } from './columns.ts';
 import { noMatch } from './failure.ts';
-import type { Action, Call } from './io.ts';
+import { type Action, type Call, flag } from './io.ts';
 import { isOriginal, viewOf } from './node-list.ts';
 import { byName, nameOf, readNodes } from './nodes.ts';
 import { printData } from './output.ts';
@@ -23,9 +23,13 @@ export const show: Action = async (call) => {
   const nodes = await withClient(call, (client) => readNodes(client, { set, view: 'both', ...original }));
   if (nodes.length === 0) throw noMatch(set);
   nodes.sort(byName);
-  const documents = nodes.map(({ id, name, cfg, dsc }) =>
-    view === 'dsc' ? { id, ...(name ? { nodename: name } : {}), ...dsc } : (cfg ?? { id }),
-  );
+  // What is asked for by its name is printed; without it, what node apply takes.
+  const isBoth = view === 'both' && flag(call, 'type') !== undefined;
+  const documents = nodes.map((node) => {
+    const { id, name, cfg, dsc } = node;
+    if (isBoth) return node;
+    return view === 'dsc' ? { id, ...(name ? { nodename: name } : {}), ...dsc } : (cfg ?? { id });
+  });
   if (await printData(call, { nodes: documents }, nodes.map(nameOf))) return;
   call.io.out(nodes.map((node) => text(node, view, call)).join('\n'));
 };

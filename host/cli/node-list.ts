@@ -1,4 +1,5 @@
 /** `kraken node list`. */
+import { type Doc, setPath } from '@kraken-hpc/sdk/state';
 import type { Json, NodeState, View } from '@kraken-hpc/sdk/wire';
 import { withClient } from './client.ts';
 import { table } from './columns.ts';
@@ -40,13 +41,16 @@ export const list: Action = async (call) => {
   const original = isOriginal(call) ? { original: true } : {};
   const columns = columnsOf(call);
   const [set] = call.args;
-  const whole = call.format === 'json' || call.format === 'yaml';
-  const paths = whole ? {} : { paths: columns.flatMap(({ path }) => (path === undefined ? [] : [path])) };
+  const isData = call.format === 'json' || call.format === 'yaml';
+  const isWhole = isData && flag(call, 'fields') === undefined;
+  if (!isWhole && 'original' in original) throw usage('--original prints nodes whole', 'Leave out --fields');
+  const paths = isWhole ? {} : { paths: columns.flatMap(({ path }) => (path === undefined ? [] : [path])) };
   const nodes = await withClient(call, (client) =>
     readNodes(client, { ...(set === undefined ? {} : { set }), view, ...paths, ...original }),
   );
   nodes.sort(byName);
-  if (await printData(call, { nodes: nodes.map((node) => asData(node, view)) }, nodes.map(nameOf))) return;
+  const data = (): unknown[] => nodes.map((node) => (isWhole ? asData(node, view) : fieldsOf(node, columns, view)));
+  if (await printData(call, isData ? { nodes: data() } : {}, nodes.map(nameOf))) return;
   if (nodes.length === 0) {
     call.io.err(set === undefined ? 'There are no nodes yet: kraken node create FILE\n' : `No node matches ${set}.\n`);
     return;
@@ -63,6 +67,15 @@ function asData(node: NodeState, view: View): unknown {
   return (view === 'cfg' ? node.cfg : { id: node.id, ...(node.name ? { nodename: node.name } : {}), ...node.dsc }) ?? {};
 }
 
+/** The columns alone, as they were called; id and nodename always, as the old tool has it. */
+function fieldsOf(node: NodeState, columns: readonly Column[], view: View): unknown {
+  const values = (of: NodeState['cfg']): object =>
+    Object.fromEntries(columns.flatMap(({ key, path }) => (path === undefined ? [] : [[key, member(of, path) ?? null]])));
+  const head = { id: node.id, ...(node.name ? { nodename: node.name } : {}) };
+  if (view === 'both') return { ...head, cfg: values(node.cfg), dsc: values(node.dsc) };
+  return { ...head, ...values(view === 'cfg' ? node.cfg : node.dsc) };
+}
+
 interface Column {
   readonly heading: string;
   readonly key: string;
@@ -71,7 +84,12 @@ interface Column {
 }
 
 function columnsOf(call: Call): Column[] {
-  const fields = flag(call, 'fields') ?? (call.format === 'wide' ? WIDE : NARROW);
+  const given = flag(call, 'fields');
+  const columns = parseColumns(given ?? (call.format === 'wide' ? WIDE : NARROW));
+  return given === undefined || columns.some(({ path }) => path === undefined) ? columns : [...parseColumns('name'), ...columns];
+}
+
+function parseColumns(fields: string): Column[] {
   return fields
     .split(',')
     .map((text) => text.trim())
@@ -102,11 +120,23 @@ const STATES = /(?:[sS]tate|^\/busy)$/;
 
 /** A value, or what stands below the path as `a=1 b=2`. */
 function below(values: Readonly<Record<string, Json>> | undefined, path: string): Json | undefined {
-  if (!values) return undefined;
-  if (values[path] !== undefined) return values[path];
-  const parts = Object.entries(values).filter(([at]) => at.startsWith(`${path}/`));
+  if (values?.[path] !== undefined) return values[path];
+  const parts = partsBelow(values, path);
   if (parts.length === 0) return undefined;
-  return parts.map(([at, value]) => `${at.slice(path.length + 1).replaceAll('/', '.')}=${valueText(value)}`).join(' ');
+  return parts.map(([at, value]) => `${at.slice(1).replaceAll('/', '.')}=${valueText(value)}`).join(' ');
+}
+
+/** The same, as data. */
+function member(values: Readonly<Record<string, Json>> | undefined, path: string): Json | undefined {
+  if (values?.[path] !== undefined) return values[path];
+  const parts = partsBelow(values, path);
+  return parts.length === 0 ? undefined : parts.reduce<Doc>((doc, [at, value]) => setPath(doc, at, value), {});
+}
+
+/** What stands below a path, by the rest of its path. */
+function partsBelow(values: Readonly<Record<string, Json>> | undefined, path: string): [string, Json][] {
+  const parts = Object.entries(values ?? {}).filter(([at]) => at.startsWith(`${path}/`));
+  return parts.map(([at, value]) => [at.slice(path.length), value]);
 }
 
 function coloured(value: Json | undefined, style: Style): string {

@@ -29,8 +29,22 @@ export const NODES: readonly Command[] = [
     options: [['--merge', 'change only what the file names (JSON Merge Patch)'], WHY, FORCE, ['--dry-run', 'say what would change']],
     examples: ['kraken node apply nodes.yaml', 'generate | kraken node apply -'],
   }),
-  command('node update', '<file>', 'replace nodes that exist', async () => (await import('./node-apply.ts')).update, {
+  command('node update', '[type] <file>', 'replace nodes that exist', async () => (await import('./node-apply.ts')).update, {
     options: [WHY, FORCE, ['--dry-run', 'say what would change']],
+  }),
+  command('node import', '<file>', 'nodes from the file of another tool', async () => (await import('./node-import.ts')).importFile, {
+    options: [
+      ['--from <kind>', 'genders, hosts (/etc/hosts) or warewulf (nodes.conf of version 4)'],
+      ['--only <names>', "of the nodes in it these: 'kr[1-16]'"],
+      ['--prefix <bits>', 'of --from hosts: the size of the network, which such a file does not say'],
+      WHY,
+      ['--dry-run', 'say what would change'],
+    ],
+    examples: [
+      'kraken node import /etc/warewulf/nodes.conf --from warewulf --dry-run',
+      "kraken node import /etc/hosts --from hosts --only 'kr[1-16]' --prefix 24",
+      'kraken node import /etc/genders --from genders -o yaml > nodes.yaml',
+    ],
   }),
   command('node set', '<set> <...values>', 'set wanted values; PATH- removes one', async () => (await import('./node-set.ts')).set, {
     options: [WHY, FORCE],

@@ -158,6 +158,7 @@ export const COMMANDS: readonly Command[] = SECTIONS.flatMap(([, commands]) => c
 export const OLD_WORDS: ReadonlyMap<string, string> = new Map([
   ['node info', 'node get'],
   ['node show', 'node get'],
+  ['node freeze', 'node hold'],
   ['sme freeze', 'engine freeze'],
   ['sme thaw', 'engine thaw'],
   ['sme status', 'engine status'],

@@ -37,6 +37,13 @@ const board = {
 };
 const none = { answers: { 'state/read': { nodes: [], revision: 1 } } };
 const applied = { answers: { 'node/apply': { revision: 10, created: 1, changed: 2, unchanged: 3 } } };
+/** kr1 is there, with a label that no file of another tool knows. */
+const known = {
+  answers: {
+    ...applied.answers,
+    'state/read': { revision: 9, nodes: [{ id: id(1), name: 'kr1', cfg: { id: id(1), nodename: 'kr1', labels: { rack: 'r1' } } }] },
+  },
+};
 const plan = {
   answers: { 'node/plan': PLAN, 'state/read': NAMES, 'node/power': { nodes: 4, revision: 12 }, 'node/reboot': { nodes: 4, revision: 12 } },
 };
@@ -135,6 +142,11 @@ export const CASES: readonly Case[] = [
   ['node list -t dsc -j', whole],
   ['node list -t cfg -j', whole],
   ['node list -t mixed -o yaml', whole],
+  ['node list -t mixed -j', whole],
+  ['node list -t mixed -j -f physState', list],
+  ['node list -t dsc -j -f nodename,physState,images,labels.rack', list],
+  ['node list -t cfg -f runState', list],
+  ['node list -f physState --original -j', list],
   ['node list -f name,id,physState', list],
   [
     'node list -f nodename,/physState,labels',
@@ -153,6 +165,8 @@ export const CASES: readonly Case[] = [
   ['node list -f ..'],
   ['node get kr1', whole],
   ['node info kr1 -t dsc', whole],
+  ['node info kr1 -t mixed -j', whole],
+  ['node info kr1 -t cfg -j', whole],
   ['node get kr1', long],
   ['node get kr1 -o wide', long],
   ['node get kr1 -o yaml', whole],
@@ -195,6 +209,24 @@ export const CASES: readonly Case[] = [
   ['node apply DIR/list.json --dry-run', applied],
   ['node apply --merge -', { ...applied, input: 'nodename: kr1\nlabels: {rack: r1}\n' }],
   ['node update DIR/original.json', applied],
+  ['node update cfg DIR/list.json', applied],
+  ['node update dsc DIR/list.json', applied],
+  ['node update DIR/list.json DIR/nodes.yaml', applied],
+  ['node import DIR/hosts --from hosts --only kr[1-2],kr9 --prefix 24', known],
+  ['node import DIR/hosts --from hosts --only kr1 --dry-run', { ...known, typed: null }],
+  ['node import DIR/hosts --from hosts -o yaml'],
+  ['node import - --from genders -o json', { input: 'kr[1-2] rack=r1,gpu\n' }],
+  ['node import - --from genders -o name', { input: 'kr[1-2] rack=r1,gpu\n' }],
+  ['node import - --from genders', { input: 'kr[1-2] rack=r1,,gpu\nkr3 a b\n' }],
+  ['node import - --from genders', { input: '# nothing\n' }],
+  ['node import DIR/nodes.conf --from warewulf', known],
+  ['node import DIR/nodes.conf --from warewulf --prefix 24'],
+  ['node import DIR/hosts'],
+  ['node import DIR/hosts --from ldap'],
+  ['node import DIR/hosts --from hosts --prefix 33'],
+  ['node import DIR/hosts --from hosts --only @rack=r1'],
+  ['node import DIR/hosts --from hosts --only kr[1'],
+  ['node import DIR/missing --from hosts'],
   ['node apply DIR/missing.yaml'],
   ['node apply DIR'],
   ['node apply DIR/broken.yaml'],
@@ -275,6 +307,7 @@ export const CASES: readonly Case[] = [
   ['sme status', { answers: { 'engine/status': { ...STATUS, frozen: undefined, waiting: [], brakes: [], services: [], dropped: {} } } }],
   ['engine status -o name', engine],
   ['sme freeze', engine],
+  ['node freeze kr1 --why disk', orders],
   ['engine freeze --why maintenance -o json', engine],
   ['sme thaw', engine],
   ['engine stop --why upgrade', engine],
@@ -286,6 +319,7 @@ export const CASES: readonly Case[] = [
   ['limits set racks --per-second -1'],
   ['limits remove racks', { answers: { 'engine/limits': { limits: [] } } }],
   ['graph', { answers: { 'graph/get': GRAPH } }],
+  ['graph -o json', { answers: { 'graph/get': GRAPH } }],
   ['graph kr1 -o dot', { answers: { 'graph/get': { ...GRAPH, truncated: true } } }],
   ['graph', { answers: { 'graph/get': { nodes: [], edges: [], truncated: false } } }],
   ['events', events],

@@ -27,6 +27,8 @@ before(async () => {
     'empty.yaml': '# nothing\n',
     'scalars.yaml': '- kr1\n- kr2\n',
     file: '',
+    hosts: '127.0.0.1 localhost\n10.0.0.1 kr1.example kr1 login\n10.0.0.2 kr2\n10.0.0.3 kr3\n',
+    'nodes.conf': 'nodes:\n  n1:\n    ipmi:\n      ipaddr: 10.0.1.1\n      password: hidden\n    asset key: "7"\n',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(host.folder, name), text);
   chmodSync(join(host.folder, 'scalars.yaml'), 0o600);
