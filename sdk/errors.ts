@@ -71,3 +71,9 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof ModuleError)) return { code: CODES.StepFailed, message };
   return error.retryAfter === undefined ? { code: error.code, message } : { code: error.code, message, retryAfter: error.retryAfter };
 }
+
+/** For the log: where a defect is; of what a person has to change, the words alone. */
+export function toldOf(error: unknown): string {
+  if (error instanceof Terminal) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -15,6 +15,7 @@ import {
   type Params,
   type Peer,
   type Result,
+  type Revision,
   refusal,
 } from './wire/index.ts';
 
@@ -37,8 +38,11 @@ export interface Query<S, X> {
 
 /** Told of everything that a watch sees, in order. */
 export interface Watcher {
-  /** A page of the snapshot; `more` = another one follows. */
-  nodes(nodes: readonly NodeState[], more: boolean): void;
+  /**
+   * A page of the snapshot; `more` = another one follows. Without `snapshot`: nodes that have come into the set, or that changed more
+   * than this end was told of.
+   */
+  nodes(nodes: readonly NodeState[], more: boolean, about: { readonly revision: Revision; readonly snapshot: boolean }): void;
   changes(changes: readonly Change[], revision: number): void;
   /** This end was too slow: forget everything, a new snapshot follows. */
   resync?(): void;
@@ -123,7 +127,7 @@ export class PeerHost implements Host<unknown, unknown> {
       () => this.#peer.request('state/watch', query),
       (answer) => {
         this.#watchers.set(answer.watch, watcher);
-        watcher.nodes(answer.nodes, answer.more);
+        if (query.from === undefined) watcher.nodes(answer.nodes, answer.more, { revision: answer.revision, snapshot: true });
       },
     );
     return async () => {
@@ -187,7 +191,7 @@ export class PeerHost implements Host<unknown, unknown> {
     const watcher = this.#watchers.get(watch);
     if (!watcher) return this.#keep(watch, () => this.changed(params));
     if (resync === true) watcher.resync?.();
-    if (nodes !== undefined) watcher.nodes(nodes, more === true);
+    if (nodes !== undefined) watcher.nodes(nodes, more === true, { revision, snapshot: more !== undefined });
     if (changes.length > 0) watcher.changes(changes, revision);
   }
 

@@ -4,7 +4,7 @@ import { answerCall } from './calls.ts';
 import { checkConfig, Redaction } from './config.ts';
 import { Reportable } from './declaration.ts';
 import type { Module, Self } from './define.ts';
-import { failureOf } from './errors.ts';
+import { failureOf, toldOf } from './errors.ts';
 import { PeerHost } from './host.ts';
 import type { Level } from './task.ts';
 import {
@@ -146,7 +146,7 @@ export class Session {
     this.#started = Promise.resolve()
       .then(() => start(life))
       .catch((error: unknown) => {
-        this.#complain(`start failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        this.#complain(`start failed: ${toldOf(error)}`);
         this.#link.exit(1);
         throw error;
       });

@@ -28,6 +28,8 @@ export function readManifest(dir: string): FoundModule | undefined {
     if (!existsSync(file)) continue;
     const whole = parse(file);
     const manifest = name === 'module.json' ? whole : whole.kraken;
+    // Built pages are no module: whatever serves them finds them by their package.
+    if (isObject(manifest) && manifest['pages'] !== undefined) return undefined;
     if (manifest !== undefined) return found(file, dir, whole, manifest);
   }
   return undefined;

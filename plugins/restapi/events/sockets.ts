@@ -1,0 +1,106 @@
+/** WebSockets beside the routes: who may open one, how many, how large a word of theirs may be, and when they are given up. */
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { type Access, SUBPROTOCOL } from '../access/access.ts';
+import type { Principal } from '../access/roles.ts';
+import { problemOf, Refused, refusedOf } from '../problem.ts';
+
+/** What is done with an open one. */
+export type Open = (socket: WebSocket, principal: Principal, url: URL) => void;
+
+/** Bytes of a message of theirs. */
+const MOST_WORDS = 65_536;
+const MOST_SOCKETS = 1_000;
+/** Milliseconds between pings, and without an answer until it is given up: a stopped client comes back, a lost one does not. */
+const PING = 30_000;
+const PATIENCE = 900_000;
+
+export class Sockets {
+  readonly #access: Access;
+  readonly #routes = new Map<string, Open>();
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MOST_WORDS,
+    perMessageDeflate: false,
+    clientTracking: true,
+    handleProtocols: (offered) => [...offered].find((name) => !name.startsWith(SUBPROTOCOL)) ?? [...offered][0] ?? false,
+  });
+  readonly #heard = new WeakMap<WebSocket, number>();
+  readonly #pings: NodeJS.Timeout;
+
+  constructor(access: Access) {
+    this.#access = access;
+    this.#pings = setInterval(() => this.#ping(), PING).unref();
+  }
+
+  get count(): number {
+    return this.#server.clients.size;
+  }
+
+  /** Whoever may read may open it. */
+  route(path: string, open: Open): void {
+    this.#routes.set(path, open);
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      try {
+        this.#upgrade(request, socket, head);
+      } catch (error) {
+        const refused = refusedOf(error);
+        if (!refused) throw error;
+        deny(socket, refused, request.url ?? '');
+      }
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#pings);
+    for (const socket of this.#server.clients) socket.close(1001, 'the service ends');
+    setTimeout(() => {
+      for (const socket of this.#server.clients) socket.terminate();
+    }, 500).unref();
+    this.#server.close();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const url = new URL(`http://localhost${request.url?.startsWith('/') ? request.url : '/'}`);
+    const open = this.#routes.get(url.pathname.replace(/(?<=.)\/$/, ''));
+    if (!open)
+      throw new Refused(404, {
+        what: 'there is nothing here',
+        where: url.pathname,
+        why: 'no WebSocket is here',
+        todo: 'GET /ws tells where',
+      });
+    const principal = this.#access.principal({ headers: request.headers, ip: request.socket.remoteAddress ?? '' });
+    if (this.count >= MOST_SOCKETS)
+      throw new Refused(503, { what: 'it is refused', where: url.pathname, why: `${MOST_SOCKETS} are open`, todo: 'Try again later' });
+    this.#server.handleUpgrade(request, socket, head, (opened) => {
+      this.#heard.set(opened, Date.now());
+      opened.on('pong', () => this.#heard.set(opened, Date.now()));
+      opened.on('error', () => opened.terminate());
+      open(opened, principal, url);
+    });
+  }
+
+  #ping(): void {
+    for (const socket of this.#server.clients) {
+      if (Date.now() - (this.#heard.get(socket) ?? 0) > PATIENCE) socket.terminate();
+      else if (socket.bufferedAmount === 0) socket.ping();
+    }
+  }
+}
+
+function deny(socket: Duplex, refused: Refused, path: string): void {
+  const body = JSON.stringify(problemOf(refused, path.slice(0, 1_000)));
+  const head = [
+    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status] ?? ''}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

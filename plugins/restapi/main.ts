@@ -1,0 +1,4 @@
+import { serve } from '@kraken-hpc/sdk';
+import module from './module.ts';
+
+serve(module);
