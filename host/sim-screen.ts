@@ -23,6 +23,8 @@ export interface SimScene {
   readonly powerOffs: number;
   readonly service: { readonly state: string; readonly pid: number | undefined; readonly restarts: number };
   readonly socket: string;
+  /** Of the dashboard; undefined: it is not served (yet). */
+  readonly url: string | undefined;
   readonly lastKey: string;
 }
 
@@ -66,6 +68,7 @@ export function simScreen(scene: SimScene, width: number, colour: boolean): stri
   const lines = [
     `Kraken, a simulated cluster of ${scene.nodes.length} nodes: ${done} at goal after ${(scene.elapsed / 1000).toFixed(0)} s${scene.reached === undefined ? '' : ` (first time all: ${(scene.reached / 1000).toFixed(1)} s)`}`,
     `power actions: ${scene.powerOns} on, ${scene.powerOffs} off · module sim: ${scene.service.state}, pid ${scene.service.pid ?? '–'}, ${scene.service.restarts} restarts`,
+    ...(scene.url === undefined ? [] : [`dashboard and REST: ${scene.url}/`]),
     '',
   ];
   if (scene.nodes.length > MOST_LISTED) lines.push(...counts(scene, paint));

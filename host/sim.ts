@@ -1,5 +1,6 @@
 /** `kraken sim`: a whole host beside a simulated cluster, to look at and to break. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { get } from '@kraken-hpc/sdk/state';
@@ -14,6 +15,8 @@ export interface SimOptions {
   /** Multiplied with every latency of the simulated machines. */
   readonly scale: number;
   readonly socket: string;
+  /** Where the dashboard and REST are to be found on loopback, if it is free; 0 = nowhere. */
+  readonly httpPort: number;
   /** Kept when it ends; absent = a folder of its own that goes with it. */
   readonly dataDir?: string;
 }
@@ -35,6 +38,7 @@ const REFRESH = 250;
 export async function runSim(options: SimOptions): Promise<Error | undefined> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'kraken-sim-'));
   const lines: string[] = [];
+  const listen = options.httpPort === 0 ? undefined : `127.0.0.1:${await freePort(options.httpPort)}`;
   const host = await startHost({
     dataDir,
     socket: options.socket,
@@ -43,6 +47,9 @@ export async function runSim(options: SimOptions): Promise<Error | undefined> {
       sync: {},
       services: {
         sim: { module: 'simulator', config: { seed: options.seed, scale: options.scale }, memoryMiB: 512 + Math.ceil(options.nodes / 50) },
+        ...(listen === undefined
+          ? {}
+          : { restapi: { module: 'restapi', config: { listen }, memoryMiB: 512 + Math.ceil(options.nodes / 50) } }),
       },
     },
     log: (level, message) => {
@@ -71,12 +78,22 @@ export async function runSim(options: SimOptions): Promise<Error | undefined> {
   }
 }
 
+/** This port, or 0 (any) where something else listens there. */
+function freePort(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(0));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+  });
+}
+
 class Sim {
   readonly #host: Host;
   readonly #options: SimOptions;
   readonly #started = performance.now();
   #reached: number | undefined;
   #lastKey = '';
+  #url: string | undefined;
   #ids: NodeId[] = [];
 
   constructor(host: Host, options: SimOptions) {
@@ -105,12 +122,26 @@ class Sim {
     await port.ask((request) => ({ type: 'apply', request, author: { user: 'sim' }, change: { nodes } }));
   }
 
+  /** Where it is served, as soon as it is. */
+  async #find(): Promise<void> {
+    const { services } = this.#host.port;
+    if (this.#url !== undefined || services.list().find(({ service }) => service === 'restapi')?.state !== 'ready') return;
+    const { url } = ((await services.call('restapi', 'where', {}).catch(() => undefined)) ?? {}) as { readonly url?: string };
+    this.#url = url;
+  }
+
   async show(end: () => void): Promise<void> {
     const terminal = process.stdout.isTTY === true;
     const keys = (data: Buffer): void => void this.#key(data.toString(), end);
     if (terminal) process.stdout.write('\u001b[?1049h\u001b[?25l');
     if (process.stdin.isTTY) process.stdin.setRawMode(true).resume().on('data', keys);
-    const timer = setInterval(() => this.#draw(terminal), terminal ? REFRESH : 1_000);
+    const timer = setInterval(
+      () => {
+        void this.#find();
+        this.#draw(terminal);
+      },
+      terminal ? REFRESH : 1_000,
+    );
     try {
       await this.#host.stopped;
     } finally {
@@ -159,6 +190,7 @@ class Sim {
       powerOffs,
       service: { state: service?.state ?? 'stopped', pid: service?.pid, restarts: service?.restarts ?? 0 },
       socket: this.#host.socket,
+      url: this.#url,
       lastKey: this.#lastKey,
     };
   }

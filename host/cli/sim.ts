@@ -14,9 +14,18 @@ export const sim: Action = async (call) => {
   const nodes = parseCount(flag(call, 'nodes'), '--nodes', 16, MOST_NODES);
   const seed = parseCount(flag(call, 'seed'), '--seed', 1, 2 ** 31);
   const scale = parseAmount(flag(call, 'scale'), '--scale', 1);
+  const http = flag(call, 'http');
+  const httpPort = http === '0' ? 0 : parseCount(http, '--http', 3141, 65_535);
   const kept = flag(call, 'dataDir') !== undefined || Boolean(call.io.env['KRAKEN_DATA_DIR']);
   const { runSim } = await import('../sim.ts');
-  const failure = await runSim({ nodes, seed, scale, socket: call.paths.socket, ...(kept ? { dataDir: call.paths.dataDir } : {}) });
+  const failure = await runSim({
+    nodes,
+    seed,
+    scale,
+    httpPort,
+    socket: call.paths.socket,
+    ...(kept ? { dataDir: call.paths.dataDir } : {}),
+  });
   if (failure) throw stoppedBy(failure);
 };
 

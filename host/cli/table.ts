@@ -35,11 +35,16 @@ const HOST: readonly Command[] = [
       options: [['--config <file>', 'where to write the configuration']],
     },
   ),
+  command('doctor', '', 'what is wrong with this installation, and what to do', async () => (await import('./doctor.ts')).doctor, {
+    options: [['--config <file>', 'of the host, where it is elsewhere']],
+    examples: ['kraken doctor', 'kraken doctor -o json'],
+  }),
   command('sim', '', 'a whole host beside a simulated cluster', async () => (await import('./sim.ts')).sim, {
     options: [
       ['--nodes <count>', 'machines to simulate (16)'],
       ['--seed <number>', 'the same seed, the same story (1)'],
       ['--scale <factor>', 'multiplied with every latency (1)'],
+      ['--http <port>', 'dashboard and REST on 127.0.0.1 (3141; another where that is taken; 0: none)'],
       ['--vm <count>', 'no simulation: so many virtual machines that really boot, with BMCs and network (as root)'],
       ['--machine <kind>', 'of --vm: qemu, whole PCs, or uml, Linux as a process, for many (qemu up to 2)'],
       ['--firmware <kind>', 'of qemu: bios or uefi (bios)'],
