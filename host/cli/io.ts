@@ -35,6 +35,9 @@ export interface Call {
   readonly format: Format;
   /** Who asks, for the history. */
   readonly user: string;
+  readonly uid: number | undefined;
+  /** Of this command. */
+  readonly version: string;
 }
 
 /** What a file of commands offers: does its work and resolves, or throws a Failure. A number is an exit code. */

@@ -58,6 +58,8 @@ async function perform(command: Command, rest: readonly string[], world: World):
     flags,
     format: formatOf(command, flags),
     user: io.env['SUDO_USER'] || io.env['USER'] || world.userName(),
+    uid: world.uid,
+    version: world.version,
   };
   const action = await command.load();
   return (await action(call)) ?? EXIT.ok;

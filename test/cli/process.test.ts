@@ -102,6 +102,22 @@ test('who reads what is printed may stop at any time', async () => {
   assert.deepEqual([exit, err], [0, '']);
 });
 
+test('the doctor sees the host that runs, and says what it found as data', async () => {
+  const { exit, out, err } = await kraken('doctor', '--config', join(folder, 'k.yaml'), '-o', 'json');
+  const { findings } = JSON.parse(out) as { findings: readonly { check: string; status: string; found: string }[] };
+  const one = (check: string): string =>
+    findings
+      .filter((finding) => finding.check === check)
+      .map(({ status, found }) => `${status}: ${found}`)
+      .join('\n');
+  assert.match(one('host'), new RegExp(`^ok: answers on ${dataDir}/control.sock, open to `), err);
+  assert.equal(one('version'), 'ok: host and command are 0.1.0');
+  assert.equal(one('configuration'), `ok: ${folder}/k.yaml`);
+  assert.match(one('data'), /^(?:ok|warning|problem): (?:only )?\d+ MiB are free/);
+  assert.equal(one('nodes'), 'ok: 4001, and none waits for a person');
+  assert.equal(exit, findings.some(({ status }) => status === 'problem') ? 1 : 0);
+});
+
 test('a second host is refused the same data, in words', async () => {
   const { exit, err } = await kraken('up', '--socket', join(folder, 'other.sock'));
   assert.equal(exit, 3);
