@@ -48,6 +48,9 @@ export interface Watcher {
   resync?(): void;
 }
 
+/** `dropped`: how many were left out before these because this end was slow, the last of them at revision `upTo`. */
+type EventListener = (events: readonly Event[], dropped: number, upTo: Revision) => void;
+
 export interface CfgChange<S, X> {
   readonly node: string;
   /** null removes. */
@@ -63,11 +66,7 @@ export interface Host<S, X> {
   read(query: Query<S, X>): AsyncIterable<NodeState>;
   /** Tells the watcher of the snapshot and then of every change; resolves to the way to end it. */
   watch(query: Query<S, X> & { readonly from?: number }, watcher: Watcher): Promise<() => Promise<void>>;
-  events(
-    kinds: readonly EventKind[],
-    set: string,
-    listener: (events: readonly Event[], dropped: number) => void,
-  ): Promise<() => Promise<void>>;
+  events(kinds: readonly EventKind[], set: string, listener: EventListener): Promise<() => Promise<void>>;
   /** Changes cfg, all of it or nothing, however much it is (permission `cfg:write`). */
   propose(
     changes: readonly CfgChange<S, X>[],
@@ -85,7 +84,7 @@ export class PeerHost implements Host<unknown, unknown> {
   readonly #peer: Peer<'module'>;
   readonly #reportable: Reportable;
   readonly #watchers = new Map<number, Watcher>();
-  readonly #listeners = new Map<number, (events: readonly Event[], dropped: number) => void>();
+  readonly #listeners = new Map<number, EventListener>();
   /** Watches whose answer is under way, and what came for them with it: one read may bring both, and the answer is taken later. */
   #opening = 0;
   #early: { readonly watch: number; readonly tell: () => void }[] = [];
@@ -136,11 +135,7 @@ export class PeerHost implements Host<unknown, unknown> {
     };
   }
 
-  async events(
-    kinds: readonly EventKind[],
-    set: string,
-    listener: (events: readonly Event[], dropped: number) => void,
-  ): Promise<() => Promise<void>> {
+  async events(kinds: readonly EventKind[], set: string, listener: EventListener): Promise<() => Promise<void>> {
     const watch = await this.#open(
       () => this.#peer.request('events/watch', { kinds, set }),
       (answer) => void this.#listeners.set(answer.watch, listener),
@@ -196,9 +191,9 @@ export class PeerHost implements Host<unknown, unknown> {
   }
 
   happened(params: Params<'events/happened'>): void {
-    const { watch, events, dropped } = params;
+    const { watch, events, dropped, upTo } = params;
     const listener = this.#listeners.get(watch);
-    if (listener) listener(events, dropped ?? 0);
+    if (listener) listener(events, dropped ?? 0, upTo ?? 0);
     else this.#keep(watch, () => this.happened(params));
   }
 

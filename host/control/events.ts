@@ -5,7 +5,7 @@ import { CODES } from '@kraken-hpc/sdk/wire';
 import type { Json } from '../core/declaration.ts';
 import { noteSentence } from '../core/notes.ts';
 import type { Queries } from '../core/queries.ts';
-import type { Change, Millis, NodeId, Turn } from '../core/record.ts';
+import type { Change, Millis, NodeId, Revision, Turn } from '../core/record.ts';
 import { packLines } from './lines.ts';
 import { type ApiSession, refusal } from './session.ts';
 
@@ -17,6 +17,8 @@ interface Watch {
   readonly kinds: ReadonlySet<EventKind>;
   readonly set: NodeSet | undefined;
   dropped: number;
+  /** The revision of the last that was left out. */
+  upTo: Revision;
 }
 
 interface Happened {
@@ -55,7 +57,7 @@ export class Events {
         `${MOST_WATCHES} watches are open`,
         'End some with state/unwatch',
       );
-    const watch: Watch = { id: this.#next++, session, kinds: new Set(kinds), set, dropped: 0 };
+    const watch: Watch = { id: this.#next++, session, kinds: new Set(kinds), set, dropped: 0, upTo: 0 };
     own.set(watch.id, watch);
     if (!this.#watches.has(session)) {
       this.#watches.set(session, own);
@@ -72,23 +74,36 @@ export class Events {
   turn(turn: Turn): void {
     if (this.#watches.size === 0 || turn.changes.length === 0) return;
     const all = turn.changes.flatMap((change) => this.#happened(change, turn.at));
-    for (const own of this.#watches.values()) for (const watch of own.values()) this.#send(watch, all);
+    for (const own of this.#watches.values()) for (const watch of own.values()) this.#send(watch, all, turn.rev);
   }
 
-  #send(watch: Watch, all: readonly Happened[]): void {
+  #send(watch: Watch, all: readonly Happened[], revision: Revision): void {
     const engine = this.#engine();
     const wanted = ({ kind, node }: Happened): boolean =>
       watch.kinds.has(kind) && (watch.set === undefined || matches(watch.set, engine.subject(node)));
     const events = all.filter(wanted).map(({ text }) => text);
     if (events.length === 0) return;
     if (watch.session.pendingBytes > SLOW_BYTES) {
+      if (watch.dropped === 0) void this.#tellDropped(watch);
       watch.dropped += events.length;
+      watch.upTo = revision;
       return;
     }
-    const dropped = watch.dropped > 0 ? { dropped: watch.dropped } : {};
+    this.#sendDropped(watch);
+    for (const line of packLines('events/happened', { watch: watch.id }, 'events', events)) watch.session.sendRaw(line);
+  }
+
+  /** However long nothing happens after it: who missed something is told when it has read on. */
+  async #tellDropped(watch: Watch): Promise<void> {
+    await watch.session.drained();
+    if (this.#watches.get(watch.session)?.get(watch.id) === watch) this.#sendDropped(watch);
+  }
+
+  #sendDropped(watch: Watch): void {
+    const { id, dropped, upTo, session } = watch;
+    if (dropped === 0) return;
     watch.dropped = 0;
-    for (const [at, line] of packLines('events/happened', { watch: watch.id, ...dropped }, 'events', events).entries())
-      watch.session.sendRaw(at === 0 ? line : line.replace(/"dropped":\d+,/, ''));
+    session.sendRaw(`${JSON.stringify({ jsonrpc: '2.0', method: 'events/happened', params: { watch: id, dropped, upTo, events: [] } })}\n`);
   }
 
   #happened(change: Change, at: Millis): Happened[] {

@@ -35,7 +35,7 @@ export class Service {
     const now = (): number => Date.now();
     const tokens = await Tokens.open(join(folder, 'tokens.json'), now);
     const replica = new Replica(host);
-    const hub = new Hub(host, () => replica.revision);
+    const hub = new Hub(host, replica);
     let url: URL | undefined;
     const access = new Access(config, tokens, now);
     const context: Context = {

@@ -584,10 +584,12 @@ export interface StateChangedParams {
   readonly resync?: boolean;
 }
 
-/** `events/happened`: What happened, for those who watch events. dropped: how many were left out because the watcher was slow. */
+/** `events/happened`: What happened, for those who watch events. dropped: how many were left out before these because the watcher was slow; told without events, too, when it has read on. */
 export interface EventsHappenedParams {
   readonly watch: number;
   readonly events: readonly Event[];
+  /** With dropped: the revision of the last one that was left out. */
+  readonly upTo?: Revision;
   readonly dropped?: number;
 }
 
@@ -1163,7 +1165,7 @@ export interface Methods {
   readonly 'module/call': { readonly params: ModuleCallParams; readonly result: ModuleCallResult };
   /** What changed for a watch; also the pages of its first snapshot until more is false. resync: forget all that this watch told, a new snapshot follows. */
   readonly 'state/changed': { readonly params: StateChangedParams; readonly result: undefined };
-  /** What happened, for those who watch events. dropped: how many were left out because the watcher was slow. */
+  /** What happened, for those who watch events. dropped: how many were left out before these because the watcher was slow; told without events, too, when it has read on. */
   readonly 'events/happened': { readonly params: EventsHappenedParams; readonly result: undefined };
   /** Lines of a followed log. */
   readonly 'service/logged': { readonly params: ServiceLoggedParams; readonly result: undefined };

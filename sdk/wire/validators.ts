@@ -1187,6 +1187,9 @@ const check99: Check = (v) => {
       case "events":
         m = check100(v[k]);
         break;
+      case "upTo":
+        m = Revision(v[k]);
+        break;
       case "dropped":
         m = Revision(v[k]);
         break;

@@ -318,10 +318,12 @@ test('events: kinds, sentences, sets', async () => {
   await api.handle('events/watch', { kinds: ['state'] }, slow);
   slow.pendingBytes = 2_000_000;
   for (let i = 0; i < 7; i++) await call('node/set', { set: 'kr1', values: { '/arch': `s${i}` } });
-  await slow.read();
-  await call('node/set', { set: 'kr1', values: { '/arch': 'last' } });
+  const { revision } = host.port.engine;
   const [{ params }] = await slow.read();
-  assert.deepEqual([params.dropped, params.events.length], [7, 1]);
+  assert.deepEqual([params.dropped, params.upTo, params.events.length], [7, revision, 0], 'told though nothing more happens');
+  await call('node/set', { set: 'kr1', values: { '/arch': 'last' } });
+  const [{ params: next }] = await slow.read();
+  assert.deepEqual([next.dropped, next.events.length], [undefined, 1]);
 });
 
 test('a followed log: its next lines, until the client goes', async () => {

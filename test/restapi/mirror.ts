@@ -33,7 +33,7 @@ export class Mirror {
     const request = async (method: string, params: unknown): Promise<unknown> => this.api.handle(method, params as never, session);
     this.#peer = new PeerHost({ request, notify: () => undefined } as never, undefined as never);
     this.replica = new Replica(this.#peer);
-    this.hub = new Hub(this.#peer, () => this.replica.revision, hub);
+    this.hub = new Hub(this.#peer, this.replica, hub);
   }
 
   /** Everything that was told is taken in; with `rounds`, only what comes in so many turns of the event loop. */

@@ -51,7 +51,7 @@ function place(t: TestContext, { settings = {}, self, files = FILES, cfg = {}, m
   const nodes = new Nodes(leases);
   const watcher = nodes.watcher({ cfg: () => {}, dsc: () => {} });
   const page = [7, 8].map((index) => ({ id: ID(index), cfg: kr(index, index === 7 ? cfg : {}) as never, dsc: {} }));
-  watcher.nodes(page, false);
+  watcher.nodes(page, false, { revision: 1, snapshot: true });
   const all = { kernel: 'kernel', initramfs: 'initramfs', loaders: LOADERS, args: '', parents: [], httpPort: 8067, ...settings };
   const here = self ?? { node: ID(1), ca: CA, listens: ['127.0.0.1:31415', '192.168.1.1:31415', '10.0.0.1:31415'] };
   const plans = new Plans(all, new BootFiles(root), { nodes, leases, self: here });

@@ -135,12 +135,12 @@ test('a watch: pages, changes, renames, a node that goes, and a new snapshot in 
   const told: string[] = [];
   const watcher = nodes.watcher({ cfg: (node) => told.push(node), dsc: (node, path) => told.push(`${node}${path}`) });
   const state = (index: number, dsc = {}) => ({ id: `id-kr${index}`, cfg: kr(index) as never, dsc });
-  watcher.nodes([state(1, { '/runState': 'SYNC' })], true);
+  watcher.nodes([state(1, { '/runState': 'SYNC' })], true, { revision: 1, snapshot: true });
   let isComplete = false;
   void nodes.whenComplete.then(() => (isComplete = true));
   await undefined;
   assert.equal(isComplete, false, 'another page follows');
-  watcher.nodes([state(2)], false);
+  watcher.nodes([state(2)], false, { revision: 1, snapshot: true });
   await nodes.whenComplete;
   assert.deepEqual(told, ['id-kr1', 'id-kr1/runState', 'id-kr2']);
   const cfg = (node: string, path: string, to?: unknown) => ({
@@ -168,8 +168,9 @@ test('a watch: pages, changes, renames, a node that goes, and a new snapshot in 
   assert.equal(nodes.get('id-kr2'), undefined, 'with its last value a node is gone');
   assert.equal(leases.isClaimed(MAC(2)), false);
   watcher.resync?.();
-  assert.equal(leases.byMac(MAC(1))?.name, 'kr1', 'served while the new snapshot comes in');
-  watcher.nodes([state(3)], false);
-  assert.deepEqual(nodes.ids(), ['id-kr3']);
+  watcher.nodes([state(4)], false, { revision: 2, snapshot: false });
+  assert.equal(leases.byMac(MAC(1))?.name, 'kr1', 'served while the new snapshot comes in, whatever is made meanwhile');
+  watcher.nodes([state(3)], false, { revision: 1, snapshot: true });
+  assert.deepEqual([...nodes.ids()].sort(), ['id-kr3', 'id-kr4']);
   assert.equal(leases.byMac(MAC(1)), undefined);
 });

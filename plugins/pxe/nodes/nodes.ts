@@ -50,14 +50,14 @@ export class Nodes {
 
   watcher(listener: Listener): Watcher {
     return {
-      nodes: (nodes, more) => {
+      nodes: (nodes, more, { snapshot }) => {
         for (const { id, cfg = {}, dsc = {} } of nodes) {
           this.#fresh?.add(id);
           this.#put({ id, cfg: treeOf(cfg), dsc });
           listener.cfg(id);
           for (const path of Object.keys(dsc)) listener.dsc(id, path);
         }
-        if (!more) for (const gone of this.#endSnapshot()) listener.cfg(gone);
+        if (snapshot && !more) for (const gone of this.#endSnapshot()) listener.cfg(gone);
       },
       changes: (changes) => {
         for (const { node, path, view, to } of changes) {

@@ -5,6 +5,7 @@
  */
 import type { Host } from '@kraken-hpc/sdk';
 import type { Event, EventKind, Revision } from '@kraken-hpc/sdk/wire';
+import type { Replica } from '../replica/replica.ts';
 
 /** An event as it was told, and its JSON, made once for all listeners. */
 export interface Told {
@@ -34,10 +35,16 @@ export const HUB: HubOptions = { most: 50_000, mostCharacters: 16_000_000, linge
 const KINDS: readonly EventKind[] = ['state', 'mutation', 'discovery', 'service'];
 
 type Source = Pick<Host<unknown, unknown>, 'events'>;
+type Known = Pick<Replica, 'revision' | 'reached'>;
+
+/** Milliseconds. */
+const CATCHING_UP = 60_000;
+/** What a slow reader missed comes in some lines at once. */
+const SETTLING = 50;
 
 export class Hub {
   readonly #host: Source;
-  readonly #revision: () => Revision;
+  readonly #replica: Known;
   readonly #options: HubOptions;
   readonly #listeners = new Set<Listener>();
   #ring: Told[] = [];
@@ -48,10 +55,9 @@ export class Hub {
   #watching: Promise<() => Promise<void>> | undefined;
   #leaving: NodeJS.Timeout | undefined;
 
-  /** `revision`: what the replica knows. */
-  constructor(host: Source, revision: () => Revision, options: HubOptions = HUB) {
+  constructor(host: Source, replica: Known, options: HubOptions = HUB) {
     this.#host = host;
-    this.#revision = revision;
+    this.#replica = replica;
     this.#options = options;
   }
 
@@ -68,7 +74,7 @@ export class Hub {
     this.#watching ??= this.#watch();
     await this.#watching;
     if (from !== undefined) {
-      if (from < this.#since || from > this.#revision()) listener.resync(this.#revision());
+      if (from < this.#since || from > this.#replica.revision) listener.resync(this.#replica.revision);
       else {
         const missed = this.#after(from);
         if (missed.length > 0) listener.events(missed);
@@ -85,8 +91,8 @@ export class Hub {
 
   async #watch(): Promise<() => Promise<void>> {
     try {
-      const end = await this.#host.events(KINDS, '', (events, dropped) => this.#happened(events, dropped));
-      this.#since = this.#revision();
+      const end = await this.#host.events(KINDS, '', (events, dropped, upTo) => this.#happened(events, dropped, upTo));
+      this.#since = this.#replica.revision;
       return end;
     } catch (error) {
       this.#watching = undefined;
@@ -94,15 +100,20 @@ export class Hub {
     }
   }
 
-  #happened(events: readonly Event[], dropped: number): void {
-    if (dropped > 0) {
-      this.#forget();
-      this.#since = Math.max(this.#revision(), (events[0]?.revision ?? 1) - 1);
-      for (const listener of this.#listeners) listener.resync(this.#since);
-    }
+  #happened(events: readonly Event[], dropped: number, upTo: Revision): void {
+    if (dropped > 0) void this.#lost(upTo);
     const told = events.map((event): Told => ({ event, text: JSON.stringify(event), revision: event.revision ?? 0 }));
     for (const one of told) this.#keep(one);
     for (const listener of this.#listeners) listener.events(told);
+  }
+
+  /** Everybody reads anew, when what was left out here has come to the replica. */
+  async #lost(upTo: Revision): Promise<void> {
+    this.#forget();
+    this.#since = Math.max(this.#since, upTo);
+    await this.#replica.reached(upTo, CATCHING_UP);
+    await new Promise((resolve) => setTimeout(resolve, SETTLING));
+    for (const listener of this.#listeners) listener.resync(this.#replica.revision);
   }
 
   #keep(told: Told): void {

@@ -117,11 +117,16 @@ export class Replica implements Watcher {
     more: boolean,
     { revision, snapshot }: { readonly revision: Revision; readonly snapshot: boolean },
   ): void {
+    for (const state of nodes) this.#add(state, revision);
+    // Of a snapshot nothing is known before it is whole.
+    if (snapshot && more) return;
     this.#revision = Math.max(this.#revision, revision);
-    for (const state of nodes) this.#add(state);
+    if (snapshot && this.#building) this.#replaceAll(this.#building);
     this.#wake();
-    if (!snapshot || more || !this.#building) return;
-    this.#nodes = this.#building;
+  }
+
+  #replaceAll(building: Map<string, ReplicaNode>): void {
+    this.#nodes = building;
     this.#building = undefined;
     this.#names = new Map([...this.#nodes.values()].map((node) => [node.name, node]));
     this.#sorted = undefined;
@@ -139,10 +144,10 @@ export class Replica implements Watcher {
     this.#building = new Map();
   }
 
-  #add(state: NodeState): void {
+  #add(state: NodeState, revision: Revision): void {
     const facts: Record<string, Fact> = {};
     for (const [path, fact] of Object.entries(state.facts ?? {})) facts[path] = { ...fact, by: this.#share(fact.by) };
-    const node = new ReplicaNode({ ...state, facts }, this.#revision, (path) => this.words.isMutable(path));
+    const node = new ReplicaNode({ ...state, facts }, revision, (path) => this.words.isMutable(path));
     if (this.#building) this.#building.set(node.id, node);
     else this.#replace(node);
     if (Object.keys(node.cfg).some((member) => !this.#knows(member))) void this.#learn();
