@@ -13,9 +13,10 @@ export type Drafts = Map<NodeId, Doc | undefined>;
 /** What makes the change impossible, or undefined. */
 export function check(w: World, drafts: Drafts): Refusal | undefined {
   const names = new Map<string, NodeId>();
+  const children = [...drafts.values()].includes(undefined) ? childrenOf(w, drafts) : undefined;
   let grown = 0;
   for (const [id, doc] of drafts) {
-    const problem = doc === undefined ? checkRemoval(w, drafts, id) : checkDocument(w, drafts, names, id, doc);
+    const problem = doc === undefined ? checkRemoval(w, children?.get(id), id) : checkDocument(w, drafts, names, id, doc);
     if (problem) return problem;
     if (doc !== undefined && !w.nodes.has(id)) grown++;
   }
@@ -31,7 +32,17 @@ export function check(w: World, drafts: Drafts): Refusal | undefined {
   return undefined;
 }
 
-function checkRemoval(w: World, drafts: Drafts, id: NodeId): Refusal | undefined {
+/** Of each node that is some node's parent after the change, the name of one of those. */
+function childrenOf(w: World, drafts: Drafts): ReadonlyMap<NodeId, string> {
+  const children = new Map<NodeId, string>();
+  for (const { id, name, cfg } of w.nodes.values()) {
+    const parent = (drafts.has(id) ? drafts.get(id) : cfg)?.['parentId'];
+    if (typeof parent === 'string') children.set(parent, name || id);
+  }
+  return children;
+}
+
+function checkRemoval(w: World, child: string | undefined, id: NodeId): Refusal | undefined {
   const where = w.nodes.get(id)?.name || id;
   if (id === w.self)
     return refusal(
@@ -41,17 +52,14 @@ function checkRemoval(w: World, drafts: Drafts, id: NodeId): Refusal | undefined
       'this is the node that this host runs on',
       'Delete its children, or stop the host.',
     );
-  for (const child of w.nodes.values()) {
-    const childDoc = drafts.has(child.id) ? drafts.get(child.id) : child.cfg;
-    if (childDoc?.['parentId'] === id)
-      return refusal(
-        CODES.conflict,
-        'cannot be deleted',
-        where,
-        `${child.name} has it as parent`,
-        'Give its children another parent first, or delete them too.',
-      );
-  }
+  if (child !== undefined)
+    return refusal(
+      CODES.conflict,
+      'cannot be deleted',
+      where,
+      `${child} has it as parent`,
+      'Give its children another parent first, or delete them too.',
+    );
   return undefined;
 }
 
