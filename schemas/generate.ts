@@ -2,9 +2,10 @@
  * Makes from the protocol's data what must not be written twice. `--check` writes nothing and exits 1 naming each file that has drifted;
  * `--into DIR` takes another place than this repository.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { codesModule } from './generate/codes.ts';
+import { definitionsModule } from './generate/definitions.ts';
 import { referencePage } from './generate/reference.ts';
 import { readSource } from './generate/source.ts';
 import { methodsModule } from './generate/types.ts';
@@ -16,6 +17,7 @@ const files: readonly (readonly [path: string, content: string])[] = [
   ['sdk/wire/codes.ts', codesModule(source)],
   ['sdk/wire/validators.ts', validatorsModule(source)],
   ['schemas/PROTOCOL.md', referencePage(source)],
+  ['plugins/restapi/v1/definitions.ts', definitionsModule(source)],
 ];
 
 const into = process.argv.indexOf('--into');
@@ -33,6 +35,9 @@ if (process.argv.includes('--check')) {
   for (const [path] of drifted) console.error(`${path} does not follow from schemas/*.json: run npm run generate and commit the result`);
   process.exitCode = drifted.length === 0 ? 0 : 1;
 } else {
-  for (const [path, content] of drifted) writeFileSync(new URL(path, root), content);
+  for (const [path, content] of drifted) {
+    mkdirSync(new URL('.', new URL(path, root)), { recursive: true });
+    writeFileSync(new URL(path, root), content);
+  }
   console.log(drifted.length === 0 ? 'nothing to do' : `written: ${drifted.map(([path]) => path).join(', ')}`);
 }

@@ -83,6 +83,7 @@ function operatorMethods(port: HostPort): [string, Handler][] {
     ['node/plan', (params) => nodes.plan(port, params)],
     ['node/history', (params) => nodes.history(port, params)],
     ['node/waiting', (params) => nodes.waiting(port, params)],
+    ['node/holds', (params) => nodes.holds(port, params)],
     ...['hold', 'release', 'busy', 'retry', 'power', 'reboot', 'cancel'].map(command),
     ['node/admit', (params, session) => peers.admission(port, 'admit', params, session)],
     ['node/revoke', (params, session) => peers.admission(port, 'revoke', params, session)],

@@ -120,7 +120,8 @@ export class Events {
       by,
       ...(service === undefined ? {} : { service }),
       ...(from === undefined || whole ? {} : { from }),
-      ...(to === undefined || whole ? {} : { to }),
+      // Of a node that was made only that it is there: whole documents are for those who watch state.
+      ...(to === undefined ? {} : { to: whole ? true : to }),
     };
     return kindsOf(change).map((kind) => ({ kind, node, text: JSON.stringify({ kind, ...event }) }));
   }

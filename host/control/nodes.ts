@@ -251,3 +251,9 @@ export function waiting(port: HostPort, params: Params): Json {
   const only = typeof text === 'string' && text !== '' ? new Set(selectNodes(port.engine, text)) : undefined;
   return { waiting: port.engine.waiting(port.now(), only) } as unknown as Json;
 }
+
+export function holds(port: HostPort, params: Params): Json {
+  const text = params['set'];
+  const only = typeof text === 'string' && text !== '' ? new Set(selectNodes(port.engine, text)) : undefined;
+  return { holds: port.engine.holds(port.now()).filter(({ node }) => only === undefined || only.has(node)) } as unknown as Json;
+}

@@ -149,6 +149,16 @@ export interface ServiceStatus {
   readonly restarts?: number;
 }
 
+/** A node that the engine leaves alone, because somebody said so. */
+export interface Held {
+  readonly node: NodeId;
+  readonly name: string;
+  readonly by: string;
+  readonly why: string;
+  readonly since: Millis;
+  readonly until?: Millis;
+}
+
 /** A mutation graph for people. */
 export interface GraphView {
   readonly nodes: readonly {

@@ -2,7 +2,7 @@
 
 import type { Subject } from '@kraken-hpc/sdk/state';
 import { nest } from '@kraken-hpc/sdk/state';
-import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup } from './answers.ts';
+import type { EngineStatus, Explanation, GraphView, Held, PlanReport, WaitingGroup } from './answers.ts';
 import type { Json, Path } from './declaration.ts';
 import type { CfgChange, Limit } from './event.ts';
 import { explain } from './explain.ts';
@@ -87,6 +87,12 @@ export class Questions implements Queries {
 
   limits(): readonly Limit[] {
     return this.#w.limits.limits;
+  }
+
+  holds(now: Millis): readonly Held[] {
+    return [...this.#w.nodes.values()].flatMap(({ id, name, book: { hold } }) =>
+      hold && (hold.until === undefined || hold.until > now) ? [{ node: id, name, ...hold }] : [],
+    );
   }
 
   tokens(now: Millis): ReturnType<Queries['tokens']> {

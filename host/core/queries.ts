@@ -1,7 +1,7 @@
 /** What may be asked of the core between turns. Reads only; nothing here changes the world. */
 
 import type { Subject } from '@kraken-hpc/sdk/state';
-import type { EngineStatus, Explanation, GraphView, PlanReport, WaitingGroup, WalkState } from './answers.ts';
+import type { EngineStatus, Explanation, GraphView, Held, PlanReport, WaitingGroup, WalkState } from './answers.ts';
 import type { Json, Path } from './declaration.ts';
 import type { CfgChange, Limit } from './event.ts';
 import type { Fact, Mark, Millis, NodeId, Revision } from './record.ts';
@@ -39,6 +39,8 @@ export interface Queries {
   status(now: Millis): EngineStatus;
   graph(id?: NodeId): GraphView;
   limits(): readonly Limit[];
+  /** Who holds which nodes; holds that have ended by themselves are left out. */
+  holds(now: Millis): readonly Held[];
   /** The paths that some mutation changes. */
   mutable(): readonly Path[];
   /** Tokens that were made and not used yet; those that have expired are left out. */

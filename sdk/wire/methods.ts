@@ -470,6 +470,17 @@ export interface Event {
 /** What can be watched. */
 export type EventKind = 'state' | 'mutation' | 'discovery' | 'service';
 
+/** A node that the engine leaves alone, because somebody said so. */
+export interface Held {
+  readonly node: NodeId;
+  readonly name: string;
+  /** Whose hold it is. */
+  readonly by: string;
+  readonly why: string;
+  readonly since: Millis;
+  readonly until?: Millis;
+}
+
 /** The `data` of an error: an answer that says no, in the words that a person reads. */
 export interface Refusal {
   readonly what: string;
@@ -857,6 +868,16 @@ export interface NodeHoldParams {
 
 export type NodeHoldResult = Done;
 
+/** `node/holds`: Which nodes are held, by whom and why; of a set, or of all. */
+export interface NodeHoldsParams {
+  readonly set?: Set;
+  readonly onBehalfOf?: Author;
+}
+
+export interface NodeHoldsResult {
+  readonly holds: readonly Held[];
+}
+
 /** `node/release`: End a hold; busy: end a busy lease too. */
 export interface NodeReleaseParams {
   readonly set: Set;
@@ -1207,6 +1228,8 @@ export interface Methods {
   readonly 'node/history': { readonly params: NodeHistoryParams; readonly result: NodeHistoryResult };
   /** The engine leaves these nodes alone. */
   readonly 'node/hold': { readonly params: NodeHoldParams; readonly result: NodeHoldResult };
+  /** Which nodes are held, by whom and why; of a set, or of all. */
+  readonly 'node/holds': { readonly params: NodeHoldsParams; readonly result: NodeHoldsResult };
   /** End a hold; busy: end a busy lease too. */
   readonly 'node/release': { readonly params: NodeReleaseParams; readonly result: NodeReleaseResult };
   /** Lease nodes: no disruptive step while it lasts. */
@@ -1297,6 +1320,7 @@ export const METHODS = {
   'node/plan': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/history': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/hold': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'node/holds': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/release': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/busy': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'node/retry': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },

@@ -2813,7 +2813,84 @@ const check206: Check = (v) => {
   return undefined;
 };
 
+const Held: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["node"] === undefined) return no("lacks node");
+  if (v["name"] === undefined) return no("lacks name");
+  if (v["by"] === undefined) return no("lacks by");
+  if (v["why"] === undefined) return no("lacks why");
+  if (v["since"] === undefined) return no("lacks since");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "node":
+        m = NodeId(v[k]);
+        break;
+      case "name":
+        m = check3(v[k]);
+        break;
+      case "by":
+        m = check3(v[k]);
+        break;
+      case "why":
+        m = check3(v[k]);
+        break;
+      case "since":
+        m = Millis(v[k]);
+        break;
+      case "until":
+        m = Millis(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check209: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = Held(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
 const check208: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["holds"] === undefined) return no("lacks holds");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "holds":
+        m = check209(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check212: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "set":
+        m = Set(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2836,7 +2913,7 @@ const check208: Check = (v) => {
   return undefined;
 };
 
-const check209: Check = (v) => {
+const check214: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2863,7 +2940,7 @@ const check209: Check = (v) => {
   return undefined;
 };
 
-const check210: Check = (v) => {
+const check215: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2886,13 +2963,13 @@ const check210: Check = (v) => {
   return undefined;
 };
 
-const check212: Check = (v) => {
+const check217: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check211: Check = (v) => {
+const check216: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2903,7 +2980,7 @@ const check211: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check212(v[k]);
+        m = check217(v[k]);
         break;
       case "force":
         m = check132(v[k]);
@@ -2922,7 +2999,7 @@ const check211: Check = (v) => {
   return undefined;
 };
 
-const check213: Check = (v) => {
+const check218: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2982,7 +3059,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check220: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -2991,14 +3068,14 @@ const check215: Check = (v) => {
   return undefined;
 };
 
-const check214: Check = (v) => {
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check215(v[k]);
+        m = check220(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3006,26 +3083,7 @@ const check214: Check = (v) => {
   return undefined;
 };
 
-const check218: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "set":
-        m = Set(v[k]);
-        break;
-      case "onBehalfOf":
-        m = Author(v[k]);
-        break;
-      default:
-        return no(`has a field that nobody knows: ${k}`);
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check219: Check = (v) => {
+const check223: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -3048,7 +3106,7 @@ const check219: Check = (v) => {
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check224: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -3098,7 +3156,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check222: Check = (v) => {
+const check226: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -3107,14 +3165,14 @@ const check222: Check = (v) => {
   return undefined;
 };
 
-const check221: Check = (v) => {
+const check225: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check222(v[k]);
+        m = check226(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3122,7 +3180,7 @@ const check221: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check229: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -3146,7 +3204,7 @@ const check225: Check = (v) => {
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check230: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3162,13 +3220,13 @@ const check226: Check = (v) => {
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check234: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check231: Check = (v) => {
+const check235: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3190,7 +3248,7 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check230(v[k]);
+        m = check234(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
@@ -3199,7 +3257,7 @@ const SyncStatus: Check = (v) => {
         m = check106(v[k]);
         break;
       case "dropped":
-        m = check231(v[k]);
+        m = check235(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3207,7 +3265,7 @@ const SyncStatus: Check = (v) => {
   return undefined;
 };
 
-const check232: Check = (v) => {
+const check236: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PeerStatus(v[i]);
@@ -3216,7 +3274,7 @@ const check232: Check = (v) => {
   return undefined;
 };
 
-const check227: Check = (v) => {
+const check231: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["peers"] === undefined) return no("lacks peers");
   for (const k in v) {
@@ -3226,7 +3284,7 @@ const check227: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "peers":
-        m = check232(v[k]);
+        m = check236(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3234,7 +3292,7 @@ const check227: Check = (v) => {
   return undefined;
 };
 
-const check233: Check = (v) => {
+const check237: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
@@ -3254,7 +3312,7 @@ const check233: Check = (v) => {
   return undefined;
 };
 
-const check236: Check = (v) => {
+const check240: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3277,7 +3335,7 @@ const check236: Check = (v) => {
   return undefined;
 };
 
-const check238: Check = (v) => {
+const check242: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3304,10 +3362,10 @@ const check238: Check = (v) => {
   return undefined;
 };
 
-const check237: Check = (v) => {
+const check241: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check238(v[i]);
+    const m = check242(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3357,7 +3415,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check239: Check = (v) => {
+const check243: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3383,7 +3441,7 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check236(v[k]);
+        m = check240(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -3392,22 +3450,22 @@ const EngineStatus: Check = (v) => {
         m = check72(v[k]);
         break;
       case "walks":
-        m = check231(v[k]);
+        m = check235(v[k]);
         break;
       case "waiting":
-        m = check215(v[k]);
+        m = check220(v[k]);
         break;
       case "brakes":
-        m = check237(v[k]);
+        m = check241(v[k]);
         break;
       case "inFlight":
         m = check72(v[k]);
         break;
       case "dropped":
-        m = check231(v[k]);
+        m = check235(v[k]);
         break;
       case "services":
-        m = check239(v[k]);
+        m = check243(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3415,7 +3473,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check250: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3434,7 +3492,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check246(v[k]);
+        m = check250(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3459,7 +3517,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check247: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3468,14 +3526,14 @@ const check243: Check = (v) => {
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check246: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check243(v[k]);
+        m = check247(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3483,7 +3541,7 @@ const check242: Check = (v) => {
   return undefined;
 };
 
-const check248: Check = (v) => {
+const check252: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3493,7 +3551,7 @@ const check248: Check = (v) => {
   return undefined;
 };
 
-const check249: Check = (v) => {
+const check253: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3503,16 +3561,16 @@ const check249: Check = (v) => {
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check251: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check248(v[k]);
+        m = check252(v[k]);
         break;
       case "remove":
-        m = check249(v[k]);
+        m = check253(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3525,7 +3583,7 @@ const check247: Check = (v) => {
   return undefined;
 };
 
-const check250: Check = (v) => {
+const check254: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3544,7 +3602,7 @@ const check250: Check = (v) => {
   return undefined;
 };
 
-const check251: Check = (v) => {
+const check255: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3567,21 +3625,21 @@ const check251: Check = (v) => {
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check257: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check256: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check253(v[k]);
+        m = check257(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3594,7 +3652,7 @@ const check252: Check = (v) => {
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check258: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3613,13 +3671,13 @@ const check254: Check = (v) => {
   return undefined;
 };
 
-const check259: Check = (v) => {
+const check263: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check262: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3634,7 +3692,7 @@ const check258: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check259(v[k]);
+        m = check263(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3642,22 +3700,22 @@ const check258: Check = (v) => {
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check261: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check258(v[i]);
+    const m = check262(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check266: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check265: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3680,7 +3738,7 @@ const check261: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check262(v[k]);
+        m = check266(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3688,10 +3746,10 @@ const check261: Check = (v) => {
   return undefined;
 };
 
-const check260: Check = (v) => {
+const check264: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check261(v[i]);
+    const m = check265(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3706,10 +3764,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check257(v[k]);
+        m = check261(v[k]);
         break;
       case "edges":
-        m = check260(v[k]);
+        m = check264(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3720,7 +3778,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check263: Check = (v) => {
+const check267: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3739,7 +3797,7 @@ const check263: Check = (v) => {
   return undefined;
 };
 
-const check266: Check = (v) => {
+const check270: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["schema"] === undefined) return no("lacks schema");
   for (const k in v) {
@@ -3757,20 +3815,20 @@ const check266: Check = (v) => {
   return undefined;
 };
 
-const check265: Check = (v) => {
+const check269: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       default:
-        m = check266(v[k]);
+        m = check270(v[k]);
     }
     if (m !== undefined) return under(k, m);
   }
   return undefined;
 };
 
-const check264: Check = (v) => {
+const check268: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["core"] === undefined) return no("lacks core");
   if (v["extensions"] === undefined) return no("lacks extensions");
@@ -3785,7 +3843,7 @@ const check264: Check = (v) => {
         m = check37(v[k]);
         break;
       case "extensions":
-        m = check265(v[k]);
+        m = check269(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3793,14 +3851,14 @@ const check264: Check = (v) => {
   return undefined;
 };
 
-const check267: Check = (v) => {
+const check271: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["services"] === undefined) return no("lacks services");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "services":
-        m = check239(v[k]);
+        m = check243(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3808,7 +3866,7 @@ const check267: Check = (v) => {
   return undefined;
 };
 
-const check268: Check = (v) => {
+const check272: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3828,7 +3886,7 @@ const check268: Check = (v) => {
   return undefined;
 };
 
-const check269: Check = (v) => {
+const check273: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["call"] === undefined) return no("lacks call");
@@ -3855,7 +3913,7 @@ const check269: Check = (v) => {
   return undefined;
 };
 
-const check270: Check = (v) => {
+const check274: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
@@ -3870,14 +3928,14 @@ const check270: Check = (v) => {
   return undefined;
 };
 
-const check272: Check = (v) => {
+const check276: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check271: Check = (v) => {
+const check275: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3888,7 +3946,7 @@ const check271: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check272(v[k]);
+        m = check276(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3904,28 +3962,28 @@ const check271: Check = (v) => {
   return undefined;
 };
 
-const check274: Check = (v) => {
+const check278: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check275: Check = (v) => {
+const check279: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
   return undefined;
 };
 
-const check276: Check = (v) => {
+const check280: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check277: Check = (v) => {
+const check281: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3936,7 +3994,7 @@ const check277: Check = (v) => {
   return undefined;
 };
 
-const check278: Check = (v) => {
+const check282: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -3945,46 +4003,46 @@ const check278: Check = (v) => {
   return undefined;
 };
 
-const check279: Check = (v) => {
+const check283: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check280: Check = (v) => {
+const check284: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check273: Check = (v) => {
+const check277: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check274(v[k]);
+        m = check278(v[k]);
         break;
       case "version":
-        m = check275(v[k]);
+        m = check279(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check276(v[k]);
+        m = check280(v[k]);
         break;
       case "command":
-        m = check277(v[k]);
+        m = check281(v[k]);
         break;
       case "permissions":
-        m = check278(v[k]);
+        m = check282(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check279(v) === undefined,check280(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check283(v) === undefined,check284(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
   return undefined;
 };
 
@@ -4020,35 +4078,36 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "node/plan": { params: check201, result: PlanReport },
   "node/history": { params: check204, result: check203 },
   "node/hold": { params: check206, result: Done },
-  "node/release": { params: check208, result: Done },
-  "node/busy": { params: check209, result: Done },
-  "node/retry": { params: check210, result: Done },
-  "node/power": { params: check211, result: Done },
-  "node/reboot": { params: check213, result: Done },
+  "node/holds": { params: check212, result: check208 },
+  "node/release": { params: check213, result: Done },
+  "node/busy": { params: check214, result: Done },
+  "node/retry": { params: check215, result: Done },
+  "node/power": { params: check216, result: Done },
+  "node/reboot": { params: check218, result: Done },
   "node/cancel": { params: check182, result: Done },
-  "node/waiting": { params: check218, result: check214 },
-  "node/admit": { params: check219, result: Done },
-  "node/revoke": { params: check220, result: Done },
-  "token/create": { params: check225, result: check221 },
-  "token/list": { params: check226, result: check221 },
-  "token/revoke": { params: check219, result: Done },
-  "peer/list": { params: check226, result: check227 },
-  "engine/freeze": { params: check233, result: Done },
-  "engine/thaw": { params: check226, result: Done },
-  "engine/status": { params: check226, result: EngineStatus },
-  "engine/limits": { params: check247, result: check242 },
-  "engine/stop": { params: check250, result: check54 },
-  "engine/backup": { params: check252, result: check251 },
-  "engine/restore": { params: check252, result: check254 },
-  "graph/get": { params: check263, result: GraphView },
-  "schema/get": { params: check226, result: check264 },
-  "service/list": { params: check226, result: check267 },
-  "service/start": { params: check268, result: check54 },
-  "service/stop": { params: check268, result: check54 },
-  "service/restart": { params: check268, result: check54 },
-  "service/call": { params: check269, result: check83 },
-  "service/logs": { params: check271, result: check270 },
+  "node/waiting": { params: check212, result: check219 },
+  "node/admit": { params: check223, result: Done },
+  "node/revoke": { params: check224, result: Done },
+  "token/create": { params: check229, result: check225 },
+  "token/list": { params: check230, result: check225 },
+  "token/revoke": { params: check223, result: Done },
+  "peer/list": { params: check230, result: check231 },
+  "engine/freeze": { params: check237, result: Done },
+  "engine/thaw": { params: check230, result: Done },
+  "engine/status": { params: check230, result: EngineStatus },
+  "engine/limits": { params: check251, result: check246 },
+  "engine/stop": { params: check254, result: check54 },
+  "engine/backup": { params: check256, result: check255 },
+  "engine/restore": { params: check256, result: check258 },
+  "graph/get": { params: check267, result: GraphView },
+  "schema/get": { params: check230, result: check268 },
+  "service/list": { params: check230, result: check271 },
+  "service/start": { params: check272, result: check54 },
+  "service/stop": { params: check272, result: check54 },
+  "service/restart": { params: check272, result: check54 },
+  "service/call": { params: check273, result: check83 },
+  "service/logs": { params: check275, result: check274 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check273;
+export const checkManifest: Check = check277;

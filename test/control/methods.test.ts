@@ -25,6 +25,7 @@ test('every method of the table for people is answered', async () => {
     'node/plan': { set: 'kr1' },
     'node/history': { limit: 10 },
     'node/hold': { set: 'kr1', why: 'test' },
+    'node/holds': {},
     'node/release': { set: 'kr1' },
     'node/busy': { set: 'kr1', owner: 'job 7' },
     'node/retry': { set: 'kr1' },
@@ -227,6 +228,31 @@ test('what is done to all, or to what is alike, is not done to this host itself 
     const refused = ask(one, 'node/power', { set: '@role=head', to: 'off' });
     await assert.rejects(refused, /only the node of this host itself matches it\. If you mean it, name it: head/);
     assert.equal((await one.ask('node/history', { set: '@role=head', limit: 1 })).changes.length, 1, 'its history is for everybody');
+  });
+});
+
+test('who holds which nodes is told until the hold ends, by itself or by hand', async () => {
+  await withControl({}, async ({ client, host }) => {
+    const one = client();
+    const held = async (params: object): Promise<Any[]> => (await ask(one, 'node/holds', params)).holds;
+    assert.deepEqual(await held({}), []);
+    await ask(one, 'node/hold', { set: 'kr1', why: 'a new disk' });
+    await ask(one, 'node/hold', { set: 'kr2', why: 'an hour of peace', until: NOW + 3_600_000 });
+    const [first, second] = (await held({})).sort((a, b) => (a.name < b.name ? -1 : 1));
+    assert.deepEqual([first.node, first.name, first.why, first.until], [idOf(1), 'kr1', 'a new disk', undefined]);
+    assert.ok(first.by !== '' && first.since >= NOW);
+    assert.deepEqual([second.name, second.until], ['kr2', NOW + 3_600_000]);
+    assert.deepEqual(
+      (await held({ set: '@rack=r1' })).map(({ name }) => name),
+      ['kr2'],
+    );
+    host.now = NOW + 3_600_001;
+    assert.deepEqual(
+      (await held({})).map(({ name }) => name),
+      ['kr1'],
+    );
+    await ask(one, 'node/release', { set: 'kr1' });
+    assert.deepEqual(await held({}), []);
   });
 });
 

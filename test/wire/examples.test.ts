@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -162,8 +162,6 @@ test('what is generated follows from the data, and drift is named', async () => 
   await run('--check');
   const folder = mkdtempSync(join(tmpdir(), 'kraken-generate-'));
   try {
-    mkdirSync(join(folder, 'schemas'));
-    mkdirSync(join(folder, 'sdk/wire'), { recursive: true });
     await run('--into', folder);
     await run('--check', '--into', folder);
     appendFileSync(join(folder, 'sdk/wire/codes.ts'), '// by hand\n');
