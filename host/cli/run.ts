@@ -31,7 +31,8 @@ export async function run(argv: readonly string[], world: World): Promise<number
 async function dispatch(argv: readonly string[], world: World): Promise<number> {
   const { io } = world;
   const { words, rest } = findWords(argv);
-  const wantsHelp = rest.some((flag) => flag === '--help' || flag === '-h');
+  const end = rest.indexOf('--');
+  const wantsHelp = (end < 0 ? rest : rest.slice(0, end)).some((flag) => flag === '--help' || flag === '-h');
   const command = findCommand(words);
   const [first] = words;
   if (command && !wantsHelp) return perform(command, rest, world);

@@ -16,7 +16,7 @@ export const LAYER0: readonly Command[] = [
         ['--node <file>', 'Node.js (the one that runs this)'],
         ['--add-module <names>', 'kernel modules beside those of network cards; loaded at every boot'],
         ['--plugin <names>', 'modules of Kraken that run on the node, each as a service of its name'],
-        ['--compress <how>', 'zstd, gzip or none (zstd)'],
+        ['--compress <compression>', 'zstd, gzip or none (zstd)'],
         ['--level <number>', 'zstd: 1 to 19 (19), gzip: 1 to 9 (9); 3 is quick'],
       ],
       examples: [

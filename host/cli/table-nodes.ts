@@ -34,7 +34,7 @@ export const NODES: readonly Command[] = [
   }),
   command('node import', '<file>', 'nodes from the file of another tool', async () => (await import('./node-import.ts')).importFile, {
     options: [
-      ['--from <kind>', 'genders, hosts (/etc/hosts) or warewulf (nodes.conf of version 4)'],
+      ['--from <tool>', 'genders, hosts (/etc/hosts) or warewulf (nodes.conf of version 4)'],
       ['--only <names>', "of the nodes in it these: 'kr[1-16]'"],
       ['--prefix <bits>', 'of --from hosts: the size of the network, which such a file does not say'],
       WHY,

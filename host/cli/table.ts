@@ -39,6 +39,13 @@ const HOST: readonly Command[] = [
     options: [['--config <file>', 'of the host, where it is elsewhere']],
     examples: ['kraken doctor', 'kraken doctor -o json'],
   }),
+  command(
+    'completion',
+    '<shell> [...words]',
+    'a script that lets a shell complete commands, options and names',
+    async () => (await import('./completion.ts')).completion,
+    { examples: ['source <(kraken completion bash)', 'kraken completion fish > ~/.config/fish/completions/kraken.fish'] },
+  ),
   command('sim', '', 'a whole host beside a simulated cluster', async () => (await import('./sim.ts')).sim, {
     options: [
       ['--nodes <count>', 'machines to simulate (16)'],
@@ -46,15 +53,15 @@ const HOST: readonly Command[] = [
       ['--scale <factor>', 'multiplied with every latency (1)'],
       ['--http <port>', 'dashboard and REST on 127.0.0.1 (3141; another where that is taken; 0: none)'],
       ['--vm <count>', 'no simulation: so many virtual machines that really boot, with BMCs and network (as root)'],
-      ['--machine <kind>', 'of --vm: qemu, whole PCs, or uml, Linux as a process, for many (qemu up to 2)'],
-      ['--firmware <kind>', 'of qemu: bios or uefi (bios)'],
+      ['--machine <machine>', 'of --vm: qemu, whole PCs, or uml, Linux as a process, for many (qemu up to 2)'],
+      ['--firmware <firmware>', 'of qemu: bios or uefi (bios)'],
       ['--kernel <file>', 'that qemu boots (the newest in /boot)'],
       ['--modules <path>', "the kernel's modules, or a .deb that has both"],
       ['--keep-logs <dir>', 'where the logs of head and machines stay'],
     ],
     examples: ['kraken sim --nodes 64', 'kraken sim --scale 0.2 --seed 7', 'kraken sim --vm 24 --keep-logs logs'],
   }),
-  command('sim fault', '<set> <kind>', 'break simulated machines', async () => (await import('./sim.ts')).fault, {
+  command('sim fault', '<set> <fault>', 'break simulated machines', async () => (await import('./sim.ts')).fault, {
     examples: ["kraken sim fault 'kr[1-4]' panic"],
   }),
   command('sim clear', '<set>', 'mend simulated machines', async () => (await import('./sim.ts')).clear),

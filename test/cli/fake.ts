@@ -59,6 +59,12 @@ export class FakeHost {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** What it answers to commands that run as processes of their own. */
+  answer(script: Omit<Script, 'args'>): void {
+    this.#script = { ...script, args: [] };
+    this.#asked = [];
+  }
+
   /** The folder of this test is shown as DIR, pins of a CA as PIN. */
   async run(script: Script): Promise<Outcome> {
     this.#script = script;
