@@ -105,7 +105,9 @@ function ofFastify(error: FastifyError): Refused | undefined {
     const [first] = validation;
     const { additionalProperty, missingProperty } = (first?.params ?? {}) as { additionalProperty?: string; missingProperty?: string };
     const below = additionalProperty ?? missingProperty;
-    const field = `${first?.instancePath ?? ''}${below === undefined ? '' : `/${below}`}`;
+    const pointer = `${first?.instancePath ?? ''}${below === undefined ? '' : `/${below}`}`;
+    // Of what is no body, the name of the parameter.
+    const field = validationContext === 'body' ? pointer : (pointer.split('/')[1] ?? '');
     const words = {
       what: 'the request is refused',
       where: `${validationContext} ${field}`.trim(),

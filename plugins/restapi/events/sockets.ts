@@ -6,6 +6,8 @@ import { type Access, SUBPROTOCOL } from '../access/access.ts';
 import type { Principal } from '../access/roles.ts';
 import { problemOf, Refused, refusedOf } from '../problem.ts';
 
+/** Throws Refused. */
+export type Check = (url: URL) => void;
 /** What is done with an open one. */
 export type Open = (socket: WebSocket, principal: Principal, url: URL) => void;
 
@@ -18,7 +20,7 @@ const PATIENCE = 900_000;
 
 export class Sockets {
   readonly #access: Access;
-  readonly #routes = new Map<string, Open>();
+  readonly #routes = new Map<string, { readonly open: Open; readonly check: Check }>();
   readonly #server = new WebSocketServer({
     noServer: true,
     maxPayload: MOST_WORDS,
@@ -38,9 +40,9 @@ export class Sockets {
     return this.#server.clients.size;
   }
 
-  /** Whoever may read may open it. */
-  route(path: string, open: Open): void {
-    this.#routes.set(path, open);
+  /** Whoever may read may open it; `check` refuses what stands in the URL before it is open. */
+  route(path: string, open: Open, check: Check = () => undefined): void {
+    this.#routes.set(path, { open, check });
   }
 
   attach(server: Server): void {
@@ -67,8 +69,8 @@ export class Sockets {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const url = new URL(`http://localhost${request.url?.startsWith('/') ? request.url : '/'}`);
-    const open = this.#routes.get(url.pathname.replace(/(?<=.)\/$/, ''));
-    if (!open)
+    const route = this.#routes.get(url.pathname.replace(/(?<=.)\/$/, ''));
+    if (!route)
       throw new Refused(404, {
         what: 'there is nothing here',
         where: url.pathname,
@@ -76,13 +78,14 @@ export class Sockets {
         todo: 'GET /ws tells where',
       });
     const principal = this.#access.principal({ headers: request.headers, ip: request.socket.remoteAddress ?? '' });
+    route.check(url);
     if (this.count >= MOST_SOCKETS)
       throw new Refused(503, { what: 'it is refused', where: url.pathname, why: `${MOST_SOCKETS} are open`, todo: 'Try again later' });
     this.#server.handleUpgrade(request, socket, head, (opened) => {
       this.#heard.set(opened, Date.now());
       opened.on('pong', () => this.#heard.set(opened, Date.now()));
       opened.on('error', () => opened.terminate());
-      open(opened, principal, url);
+      route.open(opened, principal, url);
     });
   }
 

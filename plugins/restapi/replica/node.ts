@@ -13,6 +13,8 @@ export class ReplicaNode implements Subject {
   facts: { [path: Path]: Fact };
   /** The revision at which the replica heard of its last change. */
   rev: Revision;
+  /** Changes of that revision so far: the parts of a large one come one after the other. */
+  #parts = 0;
   readonly #mutable: (path: Path) => boolean;
   #dsc: Doc | undefined;
   #sortKey: string | undefined;
@@ -29,6 +31,11 @@ export class ReplicaNode implements Subject {
   get name(): string {
     const name = this.cfg['nodename'];
     return typeof name === 'string' ? name : '';
+  }
+
+  /** Another one whenever anything of the node is: the revision, and how much of it has come. */
+  get tag(): string {
+    return this.#parts === 0 ? `"${this.rev}"` : `"${this.rev}.${this.#parts}"`;
   }
 
   /** kr2 before kr10: the numbers in a name are padded. */
@@ -49,6 +56,7 @@ export class ReplicaNode implements Subject {
 
   /** Whether its name may have changed. */
   take({ view, path, to, by, at, rev }: Change, revision: Revision): boolean {
+    this.#parts = this.rev === revision ? this.#parts + 1 : 0;
     this.rev = revision;
     this.#texts = undefined;
     if (view === 'cfg') {

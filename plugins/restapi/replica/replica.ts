@@ -26,6 +26,7 @@ export class Replica implements Watcher {
   /** The snapshot that is being read; undefined: none is. */
   #building: Map<string, ReplicaNode> | undefined = new Map();
   #revision: Revision = 0;
+  #version = 0;
   #isWhole = false;
   #ready: () => void = () => undefined;
   #waiters: Waiter[] = [];
@@ -56,6 +57,11 @@ export class Replica implements Watcher {
 
   get revision(): Revision {
     return this.#revision;
+  }
+
+  /** Another one whenever anything has changed. */
+  get version(): number {
+    return this.#version;
   }
 
   get isWhole(): boolean {
@@ -120,6 +126,7 @@ export class Replica implements Watcher {
     for (const state of nodes) this.#add(state, revision);
     // Of a snapshot nothing is known before it is whole.
     if (snapshot && more) return;
+    this.#version++;
     this.#revision = Math.max(this.#revision, revision);
     if (snapshot && this.#building) this.#replaceAll(this.#building);
     this.#wake();
@@ -135,6 +142,7 @@ export class Replica implements Watcher {
   }
 
   changes(changes: readonly Change[], revision: Revision): void {
+    this.#version++;
     for (const change of changes) this.#take(change, revision);
     this.#revision = Math.max(this.#revision, revision);
     this.#wake();
