@@ -18,6 +18,7 @@ ${pairs(
     ['KRAKEN_PARENT, KRAKEN_ID, KRAKEN_CA', 'of kraken up, as --parent, --id, --ca'],
     ['KRAKEN_LISTEN, KRAKEN_RUN_DIR', 'as --listen, --run-dir'],
     ['KRAKEN_TOKEN, KRAKEN_TOKEN_FILE', 'the token itself, or as --token-file'],
+    ['KRAKEN_CONSOLE', 'of kraken node console, as --command'],
     ['NO_COLOR', 'no colours'],
     ['SUDO_USER, USER', 'who is named in the history'],
   ],

@@ -11,6 +11,11 @@ export interface Io {
   ask(question: string): Promise<string | undefined>;
   /** Ctrl-C and SIGTERM; returns the way to stop listening. */
   onInterrupt(listener: () => void): () => void;
+  /**
+   * Gives the terminal to a program until it ends, and resolves to its exit code; undefined: there is no such program. `env` is added to
+   * its environment.
+   */
+  attach(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<number | undefined>;
   readonly terminal: { readonly input: boolean; readonly output: boolean };
   /** Of the terminal; undefined = no terminal, nothing is cut. */
   readonly columns: number | undefined;

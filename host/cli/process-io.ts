@@ -1,4 +1,5 @@
 /** The real terminal, pipes and signals. */
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import type { Io } from './io.ts';
@@ -18,6 +19,7 @@ export function processIo(): Io {
     readInput: () => text(stdin),
     ask,
     onInterrupt,
+    attach,
     terminal: { input: stdin.isTTY === true, output: stdout.isTTY === true },
     // Some terminals do not know their width, and say 0.
     columns: stdout.isTTY ? stdout.columns || undefined : undefined,
@@ -38,6 +40,30 @@ async function ask(question: string): Promise<string | undefined> {
   } finally {
     lines.close();
   }
+}
+
+/** Ctrl-C is the program's; whoever ends us ends it. */
+function attach(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+    const end = (): void => void child.kill('SIGTERM');
+    const ignore = (): void => undefined;
+    process.on('SIGINT', ignore);
+    process.on('SIGTERM', end);
+    const settle = (): void => {
+      process.off('SIGINT', ignore);
+      process.off('SIGTERM', end);
+    };
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      settle();
+      if (error.code === 'ENOENT') resolve(undefined);
+      else reject(error);
+    });
+    child.once('close', (exit) => {
+      settle();
+      resolve(exit ?? 1);
+    });
+  });
 }
 
 function onInterrupt(listener: () => void): () => void {

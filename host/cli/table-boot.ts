@@ -1,9 +1,17 @@
-/** The commands about booting over the network. */
-import { type Command, command, type Option, WHY } from './command.ts';
+/** The commands about booting over the network, and about what is seen of it. */
+import { type Command, command, type Option, WHY, YES } from './command.ts';
 
 const SERVICE: Option = ['--service <name>', 'the service that boots it (pxe)'];
 
 export const BOOT: readonly Command[] = [
+  command('node console', '<node>', 'the console of a node, until you leave it', async () => (await import('./node-console.ts')).console, {
+    options: [
+      ['--command <text>', 'run this by the shell instead: %n is the name, %i the id of the node (as the variable KRAKEN_CONSOLE)'],
+      ['--config <file>', 'of the host: it names the file of the password'],
+      YES,
+    ],
+    examples: ['kraken node console kr7', "KRAKEN_CONSOLE='conman %n' kraken node console kr7", 'kraken node console kr7 -o json'],
+  }),
   command('pxe show', '<node>', 'what a node would be booted with, and what is missing', async () => (await import('./pxe.ts')).show, {
     options: [SERVICE],
   }),

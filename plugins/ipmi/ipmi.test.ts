@@ -245,3 +245,21 @@ test('a power command whose answer is late is sent once: not every BMC drops wha
     // Status, command; then open, RAKP 1 and 3, privilege, and one look.
     assert.equal(bmcs.counts(0).received - before, 7);
   }));
+
+test('the console is reached by ipmitool, which is told where the password is, and not what', () =>
+  withBmcs(2, { config: { passwords: { rack2: 'secret-of-rack2' }, privilege: 'operator' } }, async ({ bmcs, module }) => {
+    const where = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(bmcs.port(0))];
+    const rest = ['-U', 'admin', '-L', 'OPERATOR', '-C', '17', '-E', 'sol', 'activate'];
+    const program = { program: 'ipmitool', args: [...where, ...rest], secrets: { IPMI_PASSWORD: '/password' }, leave: '~.' };
+    assert.deepEqual(await module.call('console', { node: 'n0' }), program);
+    module.changed([{ node: 'n0', view: 'cfg', path: '/ipmi/secret', to: 'rack2' }]);
+    const other = await module.call('console', { node: 'n0' });
+    assert.deepEqual(other, { ...program, secrets: { IPMI_PASSWORD: '/passwords/rack2' } });
+    assert.doesNotMatch(JSON.stringify(other), /secret-of/);
+    module.changed([{ node: 'n1', view: 'cfg', path: '/ipmi/secret', to: 'rack3' }]);
+    await assert.rejects(module.call('console', { node: 'n1' }), /config has no password rack3/);
+    module.changed([{ node: 'n1', view: 'cfg', path: '/platform', to: 'sim' }]);
+    await assert.rejects(module.call('console', { node: 'n1' }), /n1 is no node of platform ipmi/);
+    await assert.rejects(module.call('console', { node: 'n9' }), /n9 is no node of platform ipmi/);
+    assert.equal(bmcs.counts(0).received, 0);
+  }));

@@ -7,6 +7,7 @@ import type { Module } from '@kraken-hpc/sdk';
 import { definePower } from '@kraken-hpc/sdk/power';
 import { bmcOf, loginOf } from './bmc.ts';
 import { bootFromNetwork, control, isOn } from './chassis.ts';
+import { consoleOf } from './console.ts';
 import { Session } from './session.ts';
 import { suiteOf } from './suite.ts';
 import { resolveEndpoint, Transport } from './transport.ts';
@@ -68,6 +69,7 @@ export function ipmi(): Module {
       if (bootOverride !== 'none') await bootFromNetwork(link, device.name, bootOverride);
     },
     switch: ({ device, link, to }) => control(link, device.name, to),
+    console: consoleOf,
     stop: () => transport.close(),
   });
 }

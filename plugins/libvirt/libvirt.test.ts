@@ -140,3 +140,19 @@ test('names with blanks and quotes are read whole', () => {
   ]);
   assert.equal(networkFirst('<os></os>').match(/network/g)?.length, 1);
 });
+
+test('the console of a domain is reached by virsh; a name of digits would be that of another one', () =>
+  withDomains(
+    1,
+    { servers: { rack1: { uri: 'qemu+ssh://root@rack1/system' } } },
+    async (virsh, module) => {
+      const args = ['-c', 'qemu+ssh://root@rack1/system', 'console', '--safe', '--domain', 'vm7'];
+      assert.deepEqual(await module.call('console', { node: 'n0' }), { program: virsh.program, args, leave: 'Ctrl-]' });
+      module.changed([{ node: 'n0', view: 'cfg', path: '/vm/vmName', to: '7' }]);
+      await assert.rejects(module.call('console', { node: 'n0' }), /takes its name 7 for a number: set its \/vm\/uuid/);
+      module.changed([{ node: 'n0', view: 'cfg', path: '/vm/uuid', to: virsh.uuid(0) }]);
+      assert.ok(JSON.stringify(await module.call('console', { node: 'n0' })).includes(virsh.uuid(0)));
+      assert.deepEqual(virsh.calls(), []);
+    },
+    { '/vm/apiServer': 'rack1', '/vm/vmName': 'vm7' },
+  ));

@@ -2,8 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Module, Unreachable } from '@kraken-hpc/sdk';
-import { definePower } from '@kraken-hpc/sdk/power';
+import { type Module, Terminal, Unreachable } from '@kraken-hpc/sdk';
+import { type ConsoleProgram, definePower } from '@kraken-hpc/sdk/power';
 import { type Domain, domainOf, networkFirst, seenIn } from './domain.ts';
 import { type Run, virsh } from './virsh.ts';
 
@@ -65,6 +65,12 @@ async function startFromNetwork(run: Run, uuid: string): Promise<void> {
   }
 }
 
+/** The domain's serial console. virsh takes a name of digits for the number of another domain that runs. */
+function consoleOf({ device, config }: { readonly device: Domain; readonly config: { readonly virsh: string } }): ConsoleProgram {
+  if (/^\d+$/.test(device.id)) throw new Terminal(`virsh takes its name ${device.id} for a number: set its /vm/uuid`);
+  return { program: config.virsh, args: ['-c', device.uri, 'console', '--safe', '--domain', device.id], leave: 'Ctrl-]' };
+}
+
 export function libvirt(): Module {
   return definePower({
     platform: 'libvirt',
@@ -76,6 +82,7 @@ export function libvirt(): Module {
       const uri = devices[0]?.uri ?? '';
       return areOn({ program: config.virsh, uri, signal }, devices, link);
     },
+    console: consoleOf,
     switch: async ({ device, to, config, link, signal }) => {
       const run = { program: config.virsh, uri: device.uri, signal };
       const uuid = link.get(device.id);

@@ -1,9 +1,9 @@
 /** `definePower`: a power module in one literal. */
-import { defineModule, type Module } from '../define.ts';
+import { type Call, defineModule, type Module } from '../define.ts';
 import type { ConfigLiterals } from '../infer.ts';
 import { COMMON } from './config.ts';
 import { type Conversation, look, switching } from './conversation.ts';
-import type { Device, PowerConfig, PowerDefinition } from './definition.ts';
+import type { ConsoleProgram, Device, PowerConfig, PowerDefinition } from './definition.ts';
 import { Fleet, pathsOf } from './fleet.ts';
 
 /** What the device says now, never what it was asked for. */
@@ -66,6 +66,13 @@ class Running<C extends ConfigLiterals, D extends Device, L> {
   }
 }
 
+/** What `kraken node console` asks. */
+const consoleCall = (programOf: (node: string) => ConsoleProgram): Call => ({
+  description: 'The program by which a person gets to the console of a node; no secret is in it.',
+  params: { node: { type: 'string', minLength: 1, maxLength: 64, description: 'Its id.' } },
+  call: ({ node }) => ({ ...programOf(String(node)) }) as never,
+});
+
 /**
  * Defines a power module for the nodes of one platform: mutations `powerOn`, `powerOff` (not while runState is SYNC) and `unhang`, and the
  * poller `power`. Of its devices it need only say how one is found from a node's cfg, read and switched; the rest is here, for all alike:
@@ -117,6 +124,7 @@ export function definePower<const C extends ConfigLiterals = Record<never, never
     pollers: {
       power: { discovers: ['/physState'], every: '5s', timeout: '30s', pollMany: (batch: Batch) => running.each(batch, true, () => look) },
     },
+    ...(definition.console !== undefined && { calls: { console: consoleCall((node) => running.fleet.console(node)) } }),
     declares: (declaration, given) => {
       const { pollEvery } = given as PowerConfig<C>;
       const pollers = Object.entries(declaration.pollers ?? {}).map(([name, poller]) => [name, { ...poller, every: pollEvery }]);

@@ -18,6 +18,20 @@ export interface Device {
   readonly via?: { readonly key: string; readonly name: string };
 }
 
+/**
+ * A program by which a person gets to a node's console, run on the machine of the host by whoever asks. No secret stands in it: what goes
+ * over the control socket may be read by more people than the passwords of BMCs.
+ */
+export interface ConsoleProgram {
+  readonly program: string;
+  /** Given as they are, no shell. */
+  readonly args: readonly string[];
+  /** Variables whose values are secrets of this service's config, as pointers into it: `{IPMI_PASSWORD: '/password'}`. Who asks reads them himself. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** For people: what to type to leave it. */
+  readonly leave: string;
+}
+
 /** The config as a power module sees it: its own keys, and the ones that all have. */
 export type PowerConfig<C> = ConfigOf<C> & ConfigOf<typeof COMMON>;
 
@@ -78,6 +92,8 @@ export type PowerDefinition<C extends ConfigLiterals, D extends Device, L> = Rea
    * the device is not so already, and never again before it was looked, for some seconds, what has come of the last one.
    */
   readonly switch: (call: DeviceCall<C, D, L> & { readonly to: 'on' | 'off' }) => Promise<void>;
+  /** Answers `kraken node console`; without it nodes of this platform have none. Pure. Throws `Terminal` where cfg or config do not say enough. */
+  readonly console?: (call: { readonly device: D; readonly config: PowerConfig<C> }) => ConsoleProgram;
   /** Called when the module stops, all links ended: give back what is left. */
   readonly stop?: () => Promise<void> | void;
 };

@@ -1,7 +1,8 @@
 /** All devices of one service under one config: which one a node has, and the way to it. */
+import { Terminal } from '../errors.ts';
 import type { ConfigLiterals } from '../infer.ts';
 import type { Conversation } from './conversation.ts';
-import type { Device, PowerCfg, PowerConfig, PowerDefinition } from './definition.ts';
+import type { ConsoleProgram, Device, PowerCfg, PowerConfig, PowerDefinition } from './definition.ts';
 import { Gate } from './gate.ts';
 import { Roster } from './roster.ts';
 import { type Trade, Way } from './way.ts';
@@ -32,6 +33,14 @@ export class Fleet<C extends ConfigLiterals, D extends Device, L> {
     const device = this.#definition.device(cfg, this.#config);
     this.roster.check(node, device, this.#definition.names);
     return this.#wayOf(node, device).talk(device, conversation, patient);
+  }
+
+  /** Throws Terminal where the node is not of this platform, or cfg does not say enough. */
+  console(node: string): ConsoleProgram {
+    const cfg = this.roster.wordsOf(node);
+    const { console, platform } = this.#definition;
+    if (cfg?.['/platform'] !== platform || console === undefined) throw new Terminal(`${node} is no node of platform ${platform}`);
+    return console({ device: this.#definition.device(cfg, this.#config), config: this.#config });
   }
 
   /** A node's document is gone, or it is another module's now: the way that only it used is closed. */

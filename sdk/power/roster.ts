@@ -42,6 +42,11 @@ export class Roster<D extends Device> {
     if (Object.keys(cfg).length > 0) this.say(node, cfg);
   }
 
+  /** What the document of a node says; undefined: there is none. */
+  wordsOf(node: string): PowerCfg | undefined {
+    return this.#words.get(node);
+  }
+
   forget(): void {
     this.#words.clear();
     this.#devices.clear();

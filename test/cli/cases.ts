@@ -35,6 +35,22 @@ const board = {
     ...{ 'node/set': { nodes: 1, revision: 12 }, 'node/revoke': { nodes: 1, revision: 13 }, 'node/admit': { nodes: 1, revision: 14 } },
   },
 };
+/** The graph of kr1 has steps of one service; who asks is the user of the host. */
+const consoles = {
+  uid: process.getuid?.() ?? 0,
+  answers: {
+    'state/read': { revision: 1, nodes: [{ id: id(1), name: 'kr1' }] },
+    'graph/get': GRAPH,
+    'service/call': {
+      result: {
+        program: 'ipmitool',
+        args: ['-I', 'lanplus', '-H', '10.0.0.1', '-U', 'admin', '-E', 'sol', 'activate'],
+        secrets: { IPMI_PASSWORD: '/passwords/rack2' },
+        leave: '~.',
+      },
+    },
+  },
+};
 const none = { answers: { 'state/read': { nodes: [], revision: 1 } } };
 const applied = { answers: { 'node/apply': { revision: 10, created: 1, changed: 2, unchanged: 3 } } };
 /** kr1 is there, with a label that no file of another tool knows. */
@@ -406,6 +422,28 @@ export const CASES: readonly Case[] = [
   ['token create kr[1-2] --for 1d', { answers: { 'token/create': TOKENS } }],
   ['token create kr1 -o name', { answers: { 'token/create': { tokens: TOKENS.tokens.slice(0, 1) } } }],
   ['token create kr1 -o json', { answers: { 'token/create': { tokens: TOKENS.tokens.slice(0, 1) } } }],
+  ['node console kr1', consoles],
+  ['node console kr1 --config DIR/consoles.yaml', { ...consoles, typed: null, attached: 0 }],
+  ['node console kr1 --config DIR/consoles.yaml', { ...consoles, typed: null, attached: 3 }],
+  ['node console kr1 --config DIR/consoles.yaml', { ...consoles, typed: null }],
+  ['node console kr1 --config DIR/missing.yaml', { ...consoles, typed: null }],
+  ['node console kr1 --config DIR/nodes.conf', { ...consoles, typed: null }],
+  ['node console kr1 --config DIR/kraken-empty.yaml', { ...consoles, typed: null }],
+  ['node console kr1 -o json', consoles],
+  ['node console kr1 -o name', consoles],
+  ['node console kr1', { ...consoles, typed: null, attached: 0, env: { KRAKEN_CONSOLE: 'conman -d 127.0.0.1 %n # %i 100%%' } }],
+  ['node console kr1 --command telnet␣%n', { ...consoles, typed: null, attached: 0 }],
+  [
+    'node console kr1',
+    { ...consoles, answers: { ...consoles.answers, 'service/call': refused(-32018, 'x', '', 'no such call', 'y') }, typed: null },
+  ],
+  [
+    'node console kr1',
+    { ...consoles, answers: { ...consoles.answers, 'graph/get': { nodes: [], edges: [], truncated: false } }, typed: null },
+  ],
+  ['node console kr1', { ...consoles, answers: { ...consoles.answers, 'service/call': { result: 'yes' } }, typed: null }],
+  ['node console kr[1-4]', { answers: { 'state/read': NAMES }, typed: null }],
+  ['node console kr9', { ...none, typed: null }],
   ['node replace kr1 --mac AA-BB-CC-DD-EE-FF --bmc 10.0.1.7 labels.board=2 --yes', board],
   ['node replace kr1 --mac aa:bb:cc:dd:ee:ff', { ...board, typed: 'y' }],
   ['node replace kr1', { ...board, typed: 'n' }],

@@ -30,6 +30,9 @@ before(async () => {
     hosts: '127.0.0.1 localhost\n10.0.0.1 kr1.example kr1 login\n10.0.0.2 kr2\n10.0.0.3 kr3\n',
     'nodes.conf': 'nodes:\n  n1:\n    ipmi:\n      ipaddr: 10.0.1.1\n      password: hidden\n    asset key: "7"\n',
   };
+  files['consoles.yaml'] = `services: {ipmi: {module: ipmi, config: {passwords: {rack2: {file: ${join(host.folder, 'bmc.password')}}}}}}`;
+  files['kraken-empty.yaml'] = 'services: {ipmi: {module: ipmi}}';
+  files['bmc.password'] = 'topsecret\n';
   for (const [name, text] of Object.entries(files)) writeFileSync(join(host.folder, name), text);
   chmodSync(join(host.folder, 'scalars.yaml'), 0o600);
   mkdirSync(join(host.folder, 'elsewhere'));
@@ -48,6 +51,14 @@ for (const [index, [line, script]] of CASES.entries()) {
     else assert.equal(text, expected[index]);
   });
 }
+
+test('the password of a BMC is given to the program of its console, and is nowhere in what is said', async () => {
+  const [, script] =
+    CASES.find(([line, one]) => line === 'node console kr1 --config DIR/consoles.yaml' && one?.attached === 0) ?? assert.fail();
+  const { out, err, asked } = await host.run({ ...script, args: ['node', 'console', 'kr1', '--config', 'DIR/consoles.yaml'] });
+  assert.deepEqual(host.attached, { IPMI_PASSWORD: 'topsecret' });
+  assert.doesNotMatch(JSON.stringify([out, err, asked]), /topsecret/);
+});
 
 test('the transcript has no more than these', () => {
   if (!writes) assert.equal(expected.length, CASES.length);

@@ -27,6 +27,8 @@ export interface Script {
   /** Ctrl-C so many milliseconds after the command began to listen for it. */
   readonly interruptAfter?: number;
   readonly uid?: number;
+  /** How a program ends that is given the terminal; absent = there is none. */
+  readonly attached?: number;
 }
 
 export interface Outcome {
@@ -41,6 +43,8 @@ export class FakeHost {
   readonly socket = join(this.folder, 'control.sock');
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
+  /** What the last program that was given the terminal had in its environment. */
+  attached: Readonly<Record<string, string>> = {};
   #script: Script = { args: [] };
   #asked: [string, Record<string, unknown>][] = [];
 
@@ -101,6 +105,11 @@ export class FakeHost {
       onInterrupt: (listener) => {
         const timer = setTimeout(listener, script.interruptAfter ?? 60_000);
         return () => clearTimeout(timer);
+      },
+      attach: (program, args, env) => {
+        printed.out += `(${[program, ...args].join(' ')} with ${Object.keys(env).join(', ') || 'nothing more'})\n`;
+        this.attached = { ...env };
+        return Promise.resolve(script.attached);
       },
       terminal: { input: isTerminal, output: isTerminal },
       columns: script.columns,

@@ -36,6 +36,7 @@ const GOLDEN = {
   ],
   'power/index.ts': [
     'Changing',
+    'ConsoleProgram',
     'Device',
     'DeviceCall',
     'DevicesCall',
