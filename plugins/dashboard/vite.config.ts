@@ -1,0 +1,9 @@
+import { defineConfig } from 'vite';
+
+/** Everything is a file of our own origin: nothing inline, nothing from elsewhere, so that a page needs no exception from its policy. */
+export default defineConfig({
+  base: './',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  worker: { format: 'es' },
+  build: { target: 'es2022', outDir: 'dist', assetsInlineLimit: 0, modulePreload: false, emptyOutDir: true, reportCompressedSize: false },
+});
