@@ -1,13 +1,12 @@
 /** `node console` in a terminal of its own: the program has the keyboard and the screen, Ctrl-C included, and the rights of the host alone. */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { GRAPH, id } from './answers.ts';
 import { FakeHost } from './fake.ts';
+import { inTerminal, NO_TERMINAL } from './terminal.ts';
 
 const host = new FakeHost();
 const bin = join(host.folder, 'bin');
@@ -32,29 +31,6 @@ termios.tcsetattr(0, termios.TCSADRAIN, before)
 sys.exit(int(os.environ.get('TOOL_EXIT', '0')))
 `;
 
-/** Starts a command in a terminal of its own, types the keys when it has shown the sign for it, prints all that was shown and its exit code. */
-const TERMINAL = `
-import os, pty, select, sys, time
-sign, keys, command = sys.argv[1], sys.argv[2].encode().decode('unicode_escape').encode('latin1'), sys.argv[3:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(command[0], command)
-shown, end, typed = b'', time.time() + 60, False
-while time.time() < end:
-    if not select.select([fd], [], [], 0.2)[0]: continue
-    try: piece = os.read(fd, 65536)
-    except OSError: break
-    if not piece: break
-    shown += piece
-    if not typed and sign.encode() in shown:
-        time.sleep(0.3)
-        os.write(fd, keys)
-        typed = True
-_, status = os.waitpid(pid, 0)
-sys.stdout.write(shown.decode('utf8', 'replace').replace('\\r', ''))
-print('exit', os.waitstatus_to_exitcode(status))
-`;
-
 before(async () => {
   await host.start();
   const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
@@ -72,34 +48,27 @@ before(async () => {
 });
 after(() => host.stop());
 
-const skip = spawnSync('python3', ['--version']).error ? 'python3 is not installed' : false;
+const skip = NO_TERMINAL;
 
-async function inTerminal(keys: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+async function inConsole(keys: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
   host.answer({ answers });
-  const whole = {
-    ...process.env,
-    PATH: `${bin}${delimiter}${process.env['PATH']}`,
-    KRAKEN_SOCKET: host.socket,
-    KRAKEN_CONFIG: join(host.folder, 'k.yaml'),
-    NO_COLOR: '1',
-    ...env,
-  };
-  const { stdout } = await promisify(execFile)('python3', ['-c', TERMINAL, 'uid', keys, 'kraken', ...args], { env: whole });
-  return stdout;
+  const PATH = `${bin}${delimiter}${process.env['PATH']}`;
+  const whole = { PATH, KRAKEN_SOCKET: host.socket, KRAKEN_CONFIG: join(host.folder, 'k.yaml'), NO_COLOR: '1', ...env };
+  return inTerminal([['uid', keys]], ['kraken', ...args], whole);
 }
 
 test('what is typed reaches the program, Ctrl-C too, and its end is ours', { skip }, async () => {
-  const shown = await inTerminal('a\\x03bq', ['node', 'console', 'kr1']);
+  const shown = await inConsole('a\u0003bq', ['node', 'console', 'kr1']);
   assert.match(shown, /^Console of kr1, by ipmitool; leave it with ~\.\nargs -E sol password topsecret uid \d+\n<61><03><62>\n?exit 0\n$/);
 });
 
 test('a program that fails makes the command fail', { skip }, async () => {
-  const shown = await inTerminal('q', ['node', 'console', 'kr1'], { TOOL_EXIT: '7' });
+  const shown = await inConsole('q', ['node', 'console', 'kr1'], { TOOL_EXIT: '7' });
   assert.match(shown, /kraken: ipmitool has ended with 7\.\n.*\nexit 1\n$/s);
 });
 
 test('a command of one’s own needs no service', { skip }, async () => {
-  const shown = await inTerminal('q', ['node', 'console', 'kr1'], { KRAKEN_CONSOLE: 'ipmitool to %n' });
+  const shown = await inConsole('q', ['node', 'console', 'kr1'], { KRAKEN_CONSOLE: 'ipmitool to %n' });
   assert.match(shown, /args to kr1 password None uid/);
 });
 
@@ -116,7 +85,7 @@ test('root takes on the user of the host', { skip: uid === 0 ? skip : 'only root
   chmodSync(host.folder, 0o755);
   chownSync(host.socket, 65_534, 65_534);
   try {
-    assert.match(await inTerminal('q', ['node', 'console', 'kr1']), /args -E sol password topsecret uid 65534\n/);
+    assert.match(await inConsole('q', ['node', 'console', 'kr1']), /args -E sol password topsecret uid 65534\n/);
   } finally {
     chownSync(host.socket, 0, 0);
   }

@@ -28,6 +28,8 @@ export interface IpmiSim {
   readonly address: string;
   /** Where the BMC with this number (from 0) is reached. */
   port(bmc: number): number;
+  /** Its own port, past the one that can be cut: serial over LAN names it. */
+  ownPort(bmc: number): number;
   cut(...bmcs: readonly number[]): void;
   mend(...bmcs: readonly number[]): void;
   isOn(bmc: number): boolean;
@@ -44,13 +46,16 @@ export interface IpmiSim {
 const MOST = 112;
 const START_LIMIT = 10_000;
 
-/** `switchMs`: how long a chassis takes to be switched, and its BMC to answer. All BMCs of one ipmi_sim wait for each other. */
-export async function startIpmiSim(count: number, { switchMs = 0 } = {}): Promise<IpmiSim> {
+/**
+ * `switchMs`: how long a chassis takes to be switched, and its BMC to answer. All BMCs of one ipmi_sim wait for each other. `serial`: the
+ * TCP port of 127.0.0.1 where the serial line of each machine is.
+ */
+export async function startIpmiSim(count: number, { switchMs = 0, serial = 0 } = {}): Promise<IpmiSim> {
   if (count > MOST) throw new Error(`one ipmi_sim has room for ${MOST} BMCs, not ${count}`);
   const folder = mkdtempSync(join(tmpdir(), 'kraken-ipmi-sim-'));
   const file = (name: string): string => join(folder, name);
   const base = await freePorts(count);
-  writeConfig(folder, count, base, switchMs);
+  writeConfig(folder, count, base, { switchMs, serial });
   const child = spawn('ipmi_sim', ['-n', '-c', file('lan.conf'), '-f', file('node.emu'), '-s', file('state')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -62,6 +67,7 @@ export async function startIpmiSim(count: number, { switchMs = 0 } = {}): Promis
   return {
     address: '127.0.0.1',
     port: (bmc) => gateOf(gates, bmc).port,
+    ownPort: (bmc) => base + bmc,
     cut: (...bmcs) => bmcs.forEach((bmc) => void (gateOf(gates, bmc).isOpen = false)),
     mend: (...bmcs) => bmcs.forEach((bmc) => void (gateOf(gates, bmc).isOpen = true)),
     isOn: (bmc) => read(`${bmc}.power`) === '1',
@@ -84,16 +90,26 @@ function parseCommand(line: string): ChassisCommand {
   return { at: Number(at) / 1e6, bmc: Number(bmc), words: words.join(' ') };
 }
 
-function writeConfig(folder: string, count: number, base: number, switchMs: number): void {
+function writeConfig(
+  folder: string,
+  count: number,
+  base: number,
+  { switchMs, serial }: { readonly switchMs: number; readonly serial: number },
+): void {
   mkdirSync(join(folder, 'state'));
   const script = join(folder, 'chassis.sh');
   writeFileSync(script, chassis(switchMs), { mode: 0o755 });
   const bmcs = Array.from({ length: count }, (_, bmc) => ({ bmc, mc: `0x${(0x20 + 2 * bmc).toString(16)}` }));
-  writeFileSync(join(folder, 'lan.conf'), bmcs.map(({ bmc, mc }) => lanConf(bmc, mc, base + bmc, script)).join('\n'));
+  writeFileSync(join(folder, 'lan.conf'), bmcs.map(({ bmc, mc }) => lanConf(bmc, mc, base + bmc, { script, serial })).join('\n'));
   writeFileSync(join(folder, 'node.emu'), bmcs.map(({ mc }) => emu(mc)).join('\n'));
 }
 
-const lanConf = (bmc: number, mc: string, port: number, script: string): string => `name "bmc${bmc}"
+const lanConf = (
+  bmc: number,
+  mc: string,
+  port: number,
+  { script, serial }: { readonly script: string; readonly serial: number },
+): string => `name "bmc${bmc}"
 set_working_mc ${mc}
   startlan 1
     addr 127.0.0.1 ${port}
@@ -101,7 +117,7 @@ set_working_mc ${mc}
     allowed_auths_admin none md2 md5 straight
     guid a123456789abcdefa1234567${bmc.toString(16).padStart(8, '0')}
   endlan
-  chassis_control "${script} ${bmc}"
+  chassis_control "${script} ${bmc}"${serial === 0 ? '' : `\n  sol "tcp:127.0.0.1:${serial}" 115200`}
   user 2 true "${USER}" "${PASSWORD}" admin 10 none md2 md5 straight
 `;
 

@@ -10,7 +10,7 @@ import { type Client, openClient } from '../../host/cli/client.ts';
 import type { Call } from '../../host/cli/io.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const KRAKEN = join(ROOT, 'host/dist/kraken.js');
+export const KRAKEN = join(ROOT, 'host/dist/kraken.js');
 const START_LIMIT = 30_000;
 
 /** One `kraken` command that has ended. */
