@@ -18,6 +18,7 @@ import {
 } from 'fastify';
 import { isLoopback, readTls } from './config.ts';
 import type { Context } from './context.ts';
+import { Meter } from './meter.ts';
 import { originalRoutes } from './original/routes.ts';
 import { problemOf, Refused, refusedOf } from './problem.ts';
 import { v1Routes } from './v1/routes.ts';
@@ -53,6 +54,8 @@ export async function buildServer(context: Context): Promise<FastifyInstance> {
   app.setErrorHandler((error, request, reply) => refuse(context, error as Error, request, reply));
   app.setNotFoundHandler((request, reply) => refuse(context, notFound(request), request, reply));
   guard(app, context);
+  const meter = new Meter();
+  app.addHook('onResponse', async (request, reply) => meter.note(request, reply));
   await app.register(cors, {
     origin: config.origins.includes('*') ? '*' : config.origins.length > 0 ? [...config.origins] : false,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
@@ -69,7 +72,7 @@ export async function buildServer(context: Context): Promise<FastifyInstance> {
     errorResponseBuilder: (request) => tooFast(request, config.requestsPerSecond),
   });
   await app.register(async (scope) => originalRoutes(scope, context));
-  await app.register(async (scope) => v1Routes(scope, context), { prefix: '/api/v1' });
+  await app.register(async (scope) => v1Routes(scope, context, meter), { prefix: '/api/v1' });
   await pages(app, context);
   return app;
 }

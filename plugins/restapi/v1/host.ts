@@ -1,0 +1,98 @@
+/** What is asked of the host: questions that only the engine can answer, bounded and shared, and changes in the name of who asks. */
+import { CODES, type MethodName, type Params, type Result, type Revision, RpcError } from '@kraken-hpc/sdk/wire';
+import type { FastifyRequest } from 'fastify';
+import { type Context, onBehalfOf } from '../context.ts';
+import { Refused, refusedOf } from '../problem.ts';
+
+/** Questions under way at once; more wait, and beyond that somebody has to come again. */
+const MOST_ASKED = 16;
+const MOST_WAITING = 256;
+/** Milliseconds until what was written is read by this service; longer it does not keep anybody waiting. */
+const PATIENCE = 2_000;
+
+type Question = 'engine/status' | 'engine/limits' | 'graph/get' | 'peer/list' | 'service/list' | 'service/logs';
+type NodeQuestion = 'node/explain' | 'node/history' | 'node/holds' | 'node/plan' | 'node/waiting';
+type Change = Exclude<Extract<MethodName, `node/${string}` | `engine/${string}` | `service/${string}`>, 'service/logged'>;
+
+/** From where the host says that something is wrong, to the field of our request; undefined: it is in none. */
+export type Place = (where: string) => string | undefined;
+
+export class Asking {
+  readonly #context: Context;
+  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #waiting: (() => void)[] = [];
+  #asked = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Who asks the same at the same time gets the same answer. Rejects with Refused (503) where too much is asked. */
+  async ask<M extends Question | NodeQuestion>(method: M, params: Params<M>, place: Place = nowhere): Promise<Result<M>> {
+    const key = `${method} ${JSON.stringify(params)}`;
+    let answer = this.#underWay.get(key) as Promise<Result<M>> | undefined;
+    if (answer === undefined) {
+      answer = this.#bounded(() => this.#context.host.operate(method, params)).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, answer);
+    }
+    try {
+      return await answer;
+    } catch (error) {
+      throw located(error, place);
+    }
+  }
+
+  /** In the name of who asks. Resolves when it is durable, and what this service reads has it. */
+  async change<M extends Change>(request: FastifyRequest, method: M, params: Params<M>, place: Place = nowhere): Promise<Result<M>> {
+    const { host, replica } = this.#context;
+    try {
+      const answer = (await host.operate(method, { ...params, onBehalfOf: onBehalfOf(request) } as Params<M>)) as Result<M>;
+      const { revision } = answer as { readonly revision?: Revision };
+      if (revision !== undefined && replica.revision < revision) await replica.reached(revision, PATIENCE);
+      return answer;
+    } catch (error) {
+      throw located(error, place);
+    }
+  }
+
+  async #bounded<T>(question: () => Promise<T>): Promise<T> {
+    if (this.#asked >= MOST_ASKED) {
+      if (this.#waiting.length >= MOST_WAITING) throw tooMuch();
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    } else this.#asked++;
+    try {
+      return await question();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#asked--;
+    }
+  }
+}
+
+function tooMuch(): Refused {
+  const why = `${MOST_ASKED} questions are asked of the engine at the moment, and ${MOST_WAITING} wait`;
+  return new Refused(503, { what: 'it is not asked', where: '', why, todo: 'Try again in a second' }, { retryAfter: 1 });
+}
+
+const nowhere: Place = () => undefined;
+
+/** The set of a method of the host is our selector. */
+export const bySelector: Place = (where) => (where.startsWith('/') && !where.startsWith('/set') ? where : 'selector');
+
+/** What the host refused, with the field of our own request that it is about. */
+function located(error: unknown, place: Place): unknown {
+  const refused = error instanceof RpcError ? refusedOf(error) : undefined;
+  if (!refused || refused.field !== undefined) return error;
+  const { code } = refused;
+  const words = { ...refused.words, where: refused.words.where.trim() };
+  if (code === CODES.Conflict && words.why.includes('it was read at'))
+    return new Refused(412, { ...words, todo: 'Read it again, and decide anew' }, { code, field: 'if-match' });
+  const field = refused.status === 400 || refused.status === 404 || refused.status === 409 ? place(words.where) : undefined;
+  const retry = refused.status === 503 ? { retryAfter: 1 } : {};
+  return new Refused(refused.status, words, {
+    ...(code === undefined ? {} : { code }),
+    ...(field === undefined ? {} : { field }),
+    ...retry,
+  });
+}
