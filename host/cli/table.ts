@@ -32,7 +32,13 @@ const HOST: readonly Command[] = [
     "make the data directory, the cluster's CA and a commented configuration",
     async () => (await import('./init.ts')).init,
     {
-      options: [['--config <file>', 'where to write the configuration']],
+      options: [
+        ['--config <file>', 'where to write the configuration'],
+        ['--systemd', 'and a unit, /etc/systemd/system/kraken.service'],
+        ['--user <name>', 'of --systemd: whom it runs as (kraken)'],
+        ['--unit <file>', 'as --systemd, written there'],
+      ],
+      examples: ['sudo kraken init --systemd'],
     },
   ),
   command('doctor', '', 'what is wrong with this installation, and what to do', async () => (await import('./doctor.ts')).doctor, {

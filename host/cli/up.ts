@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { HostConfig } from '../documents/config.ts';
 import type { HostOptions } from '../main.ts';
+import { notifySystemd } from '../systemd/notify.ts';
 import { EXIT, Failure, stoppedBy } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
 import { placeOf } from './place.ts';
@@ -42,9 +43,12 @@ export const up: Action = async (call) => {
     if (asked) process.exit(AT_ONCE);
     asked = true;
     io.err('Stopping; a second Ctrl-C ends it at once.\n');
+    void notifySystemd(io.env, 'STOPPING=1');
     void host.stop('it was interrupted');
   });
   io.out(`kraken is up: ${count(host.port.engine.status(host.port.now()).nodes, 'node')}, socket ${host.socket}, data ${paths.dataDir}\n`);
+  const untold = await notifySystemd(io.env, 'READY=1', `STATUS=answers on ${host.socket}`);
+  if (untold !== undefined) io.err(`kraken: ${untold}.\n`);
   const failure = await host.stopped;
   unlisten();
   if (failure) throw stoppedBy(failure);
