@@ -6,7 +6,7 @@ import { wordOf } from '../fleet/palette.ts';
 import { fleet, focused, heldNodes, onDirty, open, selected, shape, shown } from '../shell/desk.ts';
 import { route } from '../shell/route.ts';
 import { settings, themeNow } from '../shell/settings.ts';
-import { cornerOf, type Density, type Layout, layOut, type Move, moved, nodeAt, SHAPES } from './layout.ts';
+import { cornerOf, type Density, type Layout, layOut, MARGIN, type Move, moved, nodeAt, SHAPES } from './layout.ts';
 import { type Ink, Painter, type Scene } from './painter.ts';
 
 const MOVES: Readonly<Record<string, Move>> = {
@@ -65,11 +65,11 @@ class Board {
   }
 
   arrange(): void {
-    const width = Math.max(1, this.#scroller.clientWidth - 32);
+    const width = Math.max(1, this.#scroller.clientWidth - 2 * MARGIN);
     const groups = groupsOf(fleet, groupingNow(), shown.value);
     const count = groups.reduce((sum, { cells }) => sum + cells.length, 0);
     this.layout = layOut(groups, fleet.count, width, SHAPES[densityNow(count)]);
-    this.#spacer.style.height = `${this.layout.height + 32}px`;
+    this.#spacer.style.height = `${this.layout.height + 2 * MARGIN}px`;
     this.all();
   }
 
@@ -92,7 +92,7 @@ class Board {
 
   node(event: MouseEvent): number | undefined {
     const box = this.#canvas.getBoundingClientRect();
-    return nodeAt(this.layout, { x: event.clientX - box.left - 16, y: event.clientY - box.top - 16 + this.#scroller.scrollTop });
+    return nodeAt(this.layout, { x: event.clientX - box.left - MARGIN, y: event.clientY - box.top - MARGIN + this.#scroller.scrollTop });
   }
 
   reveal(node: number): void {
@@ -111,7 +111,7 @@ class Board {
   #paint(): void {
     const { clientWidth: width, clientHeight: height, scrollTop } = this.#scroller;
     const scale = devicePixelRatio || 1;
-    const top = scrollTop - 16;
+    const top = scrollTop - MARGIN;
     if (this.#canvas.width !== Math.round(width * scale) || this.#canvas.height !== Math.round(height * scale)) {
       this.#canvas.style.width = `${width}px`;
       this.#canvas.style.height = `${height}px`;

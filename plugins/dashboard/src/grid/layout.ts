@@ -9,6 +9,9 @@ export interface Shape {
   readonly space: number;
 }
 
+/** Around all blocks, pixels. */
+export const MARGIN = 16;
+
 export const SHAPES = {
   small: { size: 9, gap: 1, header: 18, space: 12 },
   medium: { size: 16, gap: 2, header: 20, space: 16 },

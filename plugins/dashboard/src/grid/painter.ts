@@ -1,7 +1,7 @@
 /** Paints squares: the left half is one field, the right half another; a corner is cut where more is wanted than is seen. */
 import type { Column } from '../fleet/column.ts';
 import { type Look, lookOf } from '../fleet/palette.ts';
-import { type Block, cornerOf, type Layout } from './layout.ts';
+import { type Block, cornerOf, type Layout, MARGIN } from './layout.ts';
 
 export interface Ink {
   readonly theme: 'light' | 'dark';
@@ -57,7 +57,7 @@ export class Painter {
     context.fillStyle = this.#ink.background;
     context.fillRect(0, 0, width, height);
     context.save();
-    context.translate(0, -top);
+    context.translate(MARGIN, -top);
     for (const block of scene.layout.blocks) {
       if (block.y > top + height || block.y + block.height < top) continue;
       this.#header(block, scene.layout);
@@ -71,7 +71,7 @@ export class Painter {
   some(scene: Scene, nodes: Iterable<number>, top: number, height: number): void {
     const context = this.#context;
     context.save();
-    context.translate(0, -top);
+    context.translate(MARGIN, -top);
     for (const node of nodes) this.#square(scene, node, top, height);
     this.#marks(scene);
     context.restore();
