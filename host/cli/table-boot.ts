@@ -1,7 +1,7 @@
 /** The commands about booting over the network, and about what is seen of it. */
 import { type Command, command, type Option, WHY, YES } from './command.ts';
 
-const SERVICE: Option = ['--service <name>', 'the service that boots it (pxe)'];
+const SERVICE: Option = ['--service <service>', 'the service that boots it (pxe)'];
 
 export const BOOT: readonly Command[] = [
   command('node console', '<node>', 'the console of a node, until you leave it', async () => (await import('./node-console.ts')).console, {

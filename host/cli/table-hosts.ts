@@ -1,16 +1,37 @@
 /** The commands about the nodes' own hosts, and how they are let in. */
-import { type Command, command, WHY, YES } from './command.ts';
+import { type Command, command, type Option, WHY, YES } from './command.ts';
+
+const REST: Option = ['--service <service>', 'the one that serves REST (restapi)'];
 
 export const HOSTS: readonly Command[] = [
   command('peers', '', 'the hosts beside this one: its parent, its children', async () => (await import('./peers.ts')).peers, {
     options: [['-w, --watch', 'again every second, until Ctrl-C']],
   }),
-  command('token create', '<set>', "let a node's own host in once: a secret for it", async () => (await import('./token.ts')).create, {
-    options: [['--for <duration>', 'how long it is good (1h; 30d at most)']],
-    examples: ['kraken token create kr7', "kraken token create 'kr[1-4]' --for 1d -o json"],
+  command(
+    'token create',
+    '[set]',
+    "let a node's own host in once, or a person at REST: a secret",
+    async () => (await import('./token.ts')).create,
+    {
+      options: [
+        ['--for <duration>', 'how long it is good (a node: 1h, 30d at most; a person: 90d)'],
+        ['--user <name>', 'instead of a node: a person or program that speaks REST'],
+        ['--role <role>', 'of --user: viewer, operator or admin'],
+        REST,
+      ],
+      examples: [
+        'kraken token create kr7',
+        "kraken token create 'kr[1-4]' --for 1d -o json",
+        'kraken token create --user ann --role operator --for 30d',
+      ],
+    },
+  ),
+  command('token list', '', 'tokens of nodes that were not used yet', async () => (await import('./token.ts')).list, {
+    options: [['--users', 'those of people and programs'], REST],
   }),
-  command('token list', '', 'tokens that were not used yet', async () => (await import('./token.ts')).list),
-  command('token revoke', '<set>', 'end the tokens of nodes', async () => (await import('./token.ts')).revoke),
+  command('token revoke', '<set>', 'end the tokens of nodes, or the one with this id', async () => (await import('./token.ts')).revoke, {
+    options: [REST],
+  }),
   command(
     'node replace',
     '<node> [...values]',

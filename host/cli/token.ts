@@ -2,6 +2,7 @@
 import type { Result } from '@kraken-hpc/sdk/wire';
 import { withClient } from './client.ts';
 import { table } from './columns.ts';
+import { usage } from './failure.ts';
 import { type Action, flag } from './io.ts';
 import { printData } from './output.ts';
 import { parseDuration } from './values.ts';
@@ -11,7 +12,12 @@ const HOUR = 3_600_000;
 
 /** The only time that a token is printed. */
 export const create: Action = async (call) => {
-  const [set = ''] = call.args;
+  const [set] = call.args;
+  const user = flag(call, 'user');
+  if (user !== undefined && set !== undefined) throw usage(`${set}: a token is a node's or a person's`, 'Leave the node out, or --user');
+  if (user !== undefined) return (await import('./token-user.ts')).createForUser(call, user);
+  if (set === undefined)
+    throw usage('nothing says whose token it is to be', 'kraken token create NODE, or kraken token create --user NAME --role viewer');
   const given = flag(call, 'for');
   const life = given === undefined ? HOUR : parseDuration(given, '--for');
   const until = call.io.now() + life;
@@ -32,6 +38,7 @@ export const create: Action = async (call) => {
 };
 
 export const list: Action = async (call) => {
+  if (call.flags['users'] === true) return (await import('./token-user.ts')).listOfUsers(call);
   const { tokens } = await withClient(call, (client) => client.ask('token/list', {}));
   if (await printData(call, { tokens }, tokens.map(nameOf))) return;
   const now = call.io.now();
@@ -49,8 +56,11 @@ export const list: Action = async (call) => {
 
 export const revoke: Action = async (call) => {
   const [set = ''] = call.args;
-  const answer = await withClient(call, (client) => client.ask('token/revoke', { set }));
-  if (await printData(call, answer)) return;
+  const { revokeOfUser } = await import('./token-user.ts');
+  const answer = await withClient(call, async (client) =>
+    (await revokeOfUser(client, call, set)) ? undefined : client.ask('token/revoke', { set }),
+  );
+  if (answer === undefined || (await printData(call, answer))) return;
   const ended = answer.nodes ?? 0;
   call.io.out(ended === 0 ? 'None of them has a token that waits to be used.\n' : `${count(ended, 'token')} ended.\n`);
 };

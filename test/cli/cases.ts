@@ -100,6 +100,15 @@ const services = {
     'service/logs': { lines: ['one', 'two'] },
   },
 };
+const ann = { id: '0123456789ab', user: 'ann', role: 'operator', created: NOW, until: NOW + 30 * 86_400_000 };
+const people: Case[1] = {
+  answers: {
+    'service/call': ({ call }: { call: string }): object => {
+      if (call === 'listTokens') return { result: { tokens: [ann, { ...ann, id: 'ffffffffffff', user: 'backup', role: 'viewer' }] } };
+      return { result: call === 'createToken' ? { ...ann, token: 'kraken_SECRET' } : {} };
+    },
+  },
+};
 const change = { node: id(1), path: '/physState', view: 'dsc', from: 'POWER_OFF', to: 'POWER_ON', rev: 12, by: 'ipmi', at: NOW - 1_000 };
 const changes = [
   change,
@@ -458,6 +467,27 @@ export const CASES: readonly Case[] = [
   ['token list', { answers: { 'token/list': { tokens: [] } } }],
   ['token revoke kr[1-3]', orders],
   ['token revoke kr1', { answers: { 'token/revoke': { nodes: 0 } } }],
+  ['token create --user ann --role operator --for 30d', people],
+  ['token create --user ann --role viewer -o json', people],
+  ['token create --user ann --role viewer -o name --service web', people],
+  ['token create --user ann', people],
+  ['token create --user ann --role root', people],
+  ['token create --user ann --role viewer --for 36h', people],
+  ['token create kr1 --user ann', people],
+  [
+    'token create --user ann --role viewer',
+    { answers: { 'service/call': refused(-32018, 'no service is named restapi', '', 'none', 'kraken service list shows all') } },
+  ],
+  ['token list --users', people],
+  ['token list --users -o name', people],
+  ['token list --users', { answers: { 'service/call': { result: { tokens: [] } } } }],
+  ['token revoke 0123456789ab', people],
+  ['token revoke 0123456789ab -o json', people],
+  ['token revoke ba9876543210', { answers: { ...people.answers, ...orders.answers } }],
+  [
+    'token revoke 0123456789ab',
+    { answers: { ...orders.answers, 'service/call': refused(-32018, 'no service is named restapi', '', 'none', 'x') } },
+  ],
   ['node admit kr[1-3]', orders],
   ['node admit kr1 --why new␣disk -o json', orders],
   ['node revoke kr[1-3] --why stolen', orders],
