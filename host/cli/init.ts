@@ -3,6 +3,7 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EXIT, Failure } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
+import { printData } from './output.ts';
 
 const CONFIG = `# Configuration of a Kraken host; read when it starts (kraken up).
 
@@ -64,6 +65,7 @@ export const init: Action = async (call) => {
       'Use sudo, or name other places with --data-dir and --config',
     );
   }
+  if (await printData(call, { dataDir, config, ca: pin, ...(unit === undefined ? {} : { unit }) }, [pin])) return;
   const left = (isThere: boolean): string => (isThere ? ' (was there already)' : '');
   io.out(`data directory  ${dataDir}\nconfiguration   ${config}${left(hasConfig)}\nCA              ${pin}${left(hasCa)}\n`);
   if (unit !== undefined) io.out(`unit            ${unit}${left(hasUnit)}\n`);

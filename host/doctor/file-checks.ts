@@ -162,8 +162,8 @@ export function checkModules(config: Config, registry: () => Registry = createRe
       return [problem('modules', error.refusal.why, error.refusal.todo)];
     }
   });
-  const count = Object.keys(config.services).length;
-  return findings.length > 0 ? findings : [ok('modules', `all of ${count} service${count === 1 ? '' : 's'} are installed`)];
+  const names = Object.keys(config.services);
+  return findings.length > 0 ? findings : [ok('modules', names.length === 0 ? 'no service is named' : `installed for ${names.join(', ')}`)];
 }
 
 /** Files that the configuration names for secrets. What stands in them is not read. */

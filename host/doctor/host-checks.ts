@@ -117,7 +117,7 @@ export function checkServices({ host }: Site): readonly Finding[] {
   return [
     services.length === 0
       ? ok('services', 'there are none yet')
-      : ok('services', `${services.map(({ service }) => service).join(', ')} run`),
+      : ok('services', `running: ${services.map(({ service }) => service).join(', ')}`),
   ];
 }
 
@@ -145,7 +145,7 @@ export function checkEngine({ host }: Site): readonly Finding[] {
 export function checkWaiting({ host }: Site): readonly Finding[] {
   if (!isAnswering(host)) return [skipped('nodes', 'no host answers')];
   const { waiting, nodes } = host.status;
-  if (waiting.length === 0) return [ok('nodes', `${nodes}, and none waits for a person`)];
+  if (waiting.length === 0) return [ok('nodes', `none of ${nodes} waits for a person`)];
   return waiting.map(({ text, nodes: ids, command }) =>
     problem(
       'nodes',

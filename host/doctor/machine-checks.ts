@@ -178,7 +178,7 @@ export function checkLimits(site: Site, host: Process | undefined): readonly Fin
     findings.push(
       problem(
         'limits',
-        `the host may open ${open} files, and ${nodes} nodes may need ${files}`,
+        `the host may open ${open} files, and what there is may need ${files}`,
         'ulimit -n before kraken up, or LimitNOFILE= of its unit',
       ),
     );
@@ -188,12 +188,12 @@ export function checkLimits(site: Site, host: Process | undefined): readonly Fin
     findings.push(
       warning(
         'limits',
-        `${most.what} is ${Math.round(most.bytes / MIB)} MiB, and ${nodes} nodes may need ${Math.round(memory / MIB)}`,
+        `${most.what} is ${Math.round(most.bytes / MIB)} MiB, and what there is may need ${Math.round(memory / MIB)}`,
         'Give it more',
       ),
     );
   const shown = open === undefined ? '' : `, and ${open} open files`;
-  return findings.length > 0 ? findings : [ok('limits', `memory${shown} for ${nodes} nodes`)];
+  return findings.length > 0 ? findings : [ok('limits', `memory${shown}: enough for ${nodes === 1 ? 'one node' : `${nodes} nodes`}`)];
 }
 
 /** The smaller of what the machine has and what the host's control group may take. */

@@ -521,6 +521,10 @@ export const CASES: readonly Case[] = [
   ['init'],
   ['init'],
   ['init --config DIR/file/k.yaml'],
+  ['init --config DIR/second.yaml --unit DIR/k.service --user root -o json'],
+  ['init --config DIR/second.yaml --unit DIR/k.service'],
+  ['init --config DIR/third.yaml --unit DIR/l.service'],
+  ['init --help'],
   // The host is not there, or goes, or says what nobody expected.
   ['node list', { env: { KRAKEN_SOCKET: '', KRAKEN_DATA_DIR: '' } }],
   ['node list --data-dir DIR/elsewhere', { env: { KRAKEN_SOCKET: '' } }],

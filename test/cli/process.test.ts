@@ -114,7 +114,7 @@ test('the doctor sees the host that runs, and says what it found as data', async
   assert.equal(one('version'), 'ok: host and command are 0.1.0');
   assert.equal(one('configuration'), `ok: ${folder}/k.yaml`);
   assert.match(one('data'), /^(?:ok|warning|problem): (?:only )?\d+ MiB are free/);
-  assert.equal(one('nodes'), 'ok: 4001, and none waits for a person');
+  assert.equal(one('nodes'), 'ok: none of 4001 waits for a person');
   assert.equal(exit, findings.some(({ status }) => status === 'problem') ? 1 : 0);
 });
 

@@ -63,7 +63,7 @@ test('what the unit says of data, sockets and capabilities', () => {
   assert.match(usual, /^Environment=KRAKEN_RUN_DIR=\/run\/kraken\/keys$/m);
   assert.match(usual, /^ProtectHome=yes$/m);
   assert.doesNotMatch(usual, /ReadWritePaths/);
-  const other = unitText({ command: ['/home/ada/node', 'x'], paths: OTHER, user: 'root' });
+  const other = unitText({ command: [join('/', 'home', 'ada', 'node'), 'x'], paths: OTHER, user: 'root' });
   assert.match(other, /^Environment="KRAKEN_DATA_DIR=\/srv\/k 1\/data"$/m);
   assert.match(other, /^ReadWritePaths="\/srv\/k 1\/data" \/srv\/run$/m);
   assert.match(other, /^ProtectHome=read-only$/m);
