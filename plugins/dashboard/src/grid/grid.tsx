@@ -145,7 +145,7 @@ export function Grid() {
   const scroller = useRef<HTMLDivElement>(null);
   const spacer = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const board = useRef<Board>();
+  const board = useRef<Board | undefined>(undefined);
   useEffect(() => {
     if (!scroller.current || !spacer.current || !canvas.current) return;
     const made = new Board(scroller.current, spacer.current, canvas.current);
