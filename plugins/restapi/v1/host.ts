@@ -22,6 +22,8 @@ export class Asking {
   readonly #underWay = new Map<string, Promise<unknown>>();
   readonly #waiting: (() => void)[] = [];
   #asked = 0;
+  /** Changes that came in together go to the host in one write, and to disk with one sync. */
+  #gathering: Promise<void> | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -46,6 +48,10 @@ export class Asking {
   async change<M extends Change>(request: FastifyRequest, method: M, params: Params<M>, place: Place = nowhere): Promise<Result<M>> {
     const { host, replica } = this.#context;
     try {
+      this.#gathering ??= new Promise((resolve) => setImmediate(resolve)).then(() => {
+        this.#gathering = undefined;
+      });
+      await this.#gathering;
       const answer = (await host.operate(method, { ...params, onBehalfOf: onBehalfOf(request) } as Params<M>)) as Result<M>;
       const { revision } = answer as { readonly revision?: Revision };
       if (revision !== undefined && replica.revision < revision) await replica.reached(revision, PATIENCE);
