@@ -98,6 +98,25 @@ async function bundle({ folder, entries, options, command, copied = [] }) {
   return kept.size;
 }
 
+/** The dashboard's pages, hashed by their content; old ones go when the new ones are there. */
+async function pages(folder) {
+  if (!existsSync(join(root, folder, 'vite.config.ts'))) return 0;
+  const { build: buildPages } = await import('vite');
+  const { output } = await buildPages({ root: join(root, folder), logLevel: 'warn', build: { write: false } });
+  const dist = join(root, folder, 'dist');
+  const kept = new Set();
+  // The page itself comes last: whoever reads it finds all that it names.
+  for (const file of output.toSorted((a, b) => Number(a.fileName.endsWith('.html')) - Number(b.fileName.endsWith('.html')))) {
+    kept.add(join(dist, file.fileName));
+    await put(join(dist, file.fileName), Buffer.from(file.type === 'chunk' ? file.code : file.source));
+  }
+  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !kept.has(file)) await rm(file, { force: true });
+  }
+  return kept.size;
+}
+
 function withHashbang(text) {
   return text.startsWith('#!') ? text : `#!/usr/bin/env node\n${text}`;
 }
@@ -134,7 +153,7 @@ function run(command, args) {
 }
 
 try {
-  const [types, ...files] = await Promise.all([declarations(), ...bundles.map(bundle)]);
+  const [types, ...files] = await Promise.all([declarations(), ...bundles.map(bundle), pages('plugins/dashboard')]);
   const total = files.reduce((sum, count) => sum + count, types);
   console.log(`built ${total} files in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 } catch (error) {

@@ -173,7 +173,6 @@ async function pages(app: FastifyInstance, { config, log }: Context): Promise<vo
     });
     await scope.register(statics, {
       root,
-      wildcard: false,
       index: ['index.html'],
       setHeaders: (response, path) => {
         response.setHeader('content-security-policy', SCRIPTS);

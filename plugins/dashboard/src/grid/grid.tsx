@@ -6,7 +6,7 @@ import { wordOf } from '../fleet/palette.ts';
 import { fleet, focused, heldNodes, onDirty, open, selected, shape, shown } from '../shell/desk.ts';
 import { route } from '../shell/route.ts';
 import { settings, themeNow } from '../shell/settings.ts';
-import { cornerOf, type Density, type Layout, layOut, MARGIN, type Move, moved, nodeAt, SHAPES } from './layout.ts';
+import { cornerOf, type Layout, layOut, layOutToFit, MARGIN, type Move, moved, nodeAt, SHAPES } from './layout.ts';
 import { type Ink, Painter, type Scene } from './painter.ts';
 
 const MOVES: Readonly<Record<string, Move>> = {
@@ -27,12 +27,6 @@ export function groupingNow(): string {
   const names = fleet.labelNames();
   const common = names.find((name) => name === 'rack') ?? names[0];
   return common === undefined ? 'none' : `label:${common}`;
-}
-
-export function densityNow(count: number): Density {
-  const { density } = settings.value;
-  if (density !== 'auto') return density;
-  return count <= 400 ? 'large' : count <= 4_000 ? 'medium' : 'small';
 }
 
 function inkNow(): Ink {
@@ -67,8 +61,10 @@ class Board {
   arrange(): void {
     const width = Math.max(1, this.#scroller.clientWidth - 2 * MARGIN);
     const groups = groupsOf(fleet, groupingNow(), shown.value);
-    const count = groups.reduce((sum, { cells }) => sum + cells.length, 0);
-    this.layout = layOut(groups, fleet.count, width, SHAPES[densityNow(count)]);
+    const { density } = settings.value;
+    const height = this.#scroller.clientHeight - 2 * MARGIN;
+    this.layout =
+      density === 'auto' ? layOutToFit(groups, fleet.count, width, height) : layOut(groups, fleet.count, width, SHAPES[density]);
     this.#spacer.style.height = `${this.layout.height + 2 * MARGIN}px`;
     this.all();
   }

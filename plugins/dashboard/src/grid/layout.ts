@@ -13,12 +13,24 @@ export interface Shape {
 export const MARGIN = 16;
 
 export const SHAPES = {
-  small: { size: 9, gap: 1, header: 18, space: 12 },
+  tiny: { size: 7, gap: 1, header: 18, space: 10 },
+  small: { size: 10, gap: 1, header: 18, space: 12 },
   medium: { size: 16, gap: 2, header: 20, space: 16 },
-  large: { size: 28, gap: 3, header: 22, space: 20 },
+  large: { size: 26, gap: 3, header: 22, space: 20 },
+  huge: { size: 40, gap: 4, header: 24, space: 26 },
 } as const satisfies Readonly<Record<string, Shape>>;
 
 export type Density = keyof typeof SHAPES;
+
+/** The largest squares of which all are seen at once; the smallest where none are. */
+export function layOutToFit(groups: readonly Group[], count: number, width: number, height: number): Layout {
+  const shapes = Object.values(SHAPES).toReversed();
+  for (const shape of shapes) {
+    const layout = layOut(groups, count, width, shape);
+    if (layout.height <= height) return layout;
+  }
+  return layOut(groups, count, width, SHAPES.tiny);
+}
 
 export interface Block {
   readonly name: string;
@@ -60,7 +72,7 @@ export function layOut(groups: readonly Group[], count: number, width: number, s
   let y = 0;
   let shelf = 0;
   for (const [at, { name, cells }] of groups.entries()) {
-    const columns = groups.length === 1 ? most : Math.min(most, Math.max(1, Math.ceil(Math.sqrt(cells.length * 1.5))));
+    const columns = groups.length === 1 ? most : columnsOf(cells.length, most);
     const blockWidth = Math.min(width, Math.max(LEAST_WIDTH, columns * pitch));
     const header = name === '' && groups.length === 1 ? 0 : shape.header;
     const height = header + Math.ceil(cells.length / columns) * pitch;
@@ -79,6 +91,20 @@ export function layOut(groups: readonly Group[], count: number, width: number, s
     shelf = Math.max(shelf, height);
   }
   return { shape, blocks, height: y + shelf, order, block, place };
+}
+
+/** A block somewhat wider than high, with as few holes in its last row as there can be. */
+function columnsOf(cells: number, most: number): number {
+  const least = Math.max(1, Math.floor(Math.sqrt(cells)));
+  let best = Math.min(most, least);
+  for (let columns = least; columns <= Math.min(most, least * 2); columns++) {
+    if (holes(cells, columns) < holes(cells, best)) best = columns;
+  }
+  return best;
+}
+
+function holes(cells: number, columns: number): number {
+  return Math.ceil(cells / columns) * columns - cells;
 }
 
 export interface Point {

@@ -155,7 +155,7 @@ export class Painter {
   #letters(name: string, x: number, y: number, size: number): void {
     const context = this.#context;
     const shown = /\d+$/.exec(name)?.[0] ?? name.slice(0, 3);
-    context.font = `600 ${size > 26 ? 10 : 9}px ${this.#ink.font}`;
+    context.font = `600 ${size > 30 ? 12 : 9}px ${this.#ink.font}`;
     context.textBaseline = 'middle';
     context.textAlign = 'center';
     context.fillStyle = '#0b1a24';

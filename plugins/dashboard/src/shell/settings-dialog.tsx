@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { lookOf, wordOf } from '../fleet/palette.ts';
 import { fields, fleet, schema, shape } from './desk.ts';
+import { SHAPES } from '../grid/layout.ts';
 import { Dialog } from './modal.tsx';
 import { choose, forgetChoices, type Settings, settings, themeNow } from './settings.ts';
 import { enumsOf } from './enums.ts';
@@ -29,7 +30,7 @@ export function SettingsDialog() {
         <Choice
           name="Squares"
           value={density}
-          options={[['auto', 'as many as there are'], ['small', 'small'], ['medium', 'medium'], ['large', 'large, with numbers']]}
+          options={[['auto', 'so that all are seen'], ...Object.keys(SHAPES).map((name) => [name, name] as const)]}
           take={(value) => choose({ density: value as Settings['density'] })}
         />
         <Choice
