@@ -126,7 +126,11 @@ function ofFastify(error: FastifyError): Refused | undefined {
     why: error.message,
     todo: 'Correct it; /api/v1/openapi.json says what is taken',
   };
-  return new Refused(statusCode, words, statusCode === 400 ? { field: 'body' } : {});
+  return new Refused(
+    statusCode,
+    words,
+    statusCode === 415 ? { field: 'content-type' } : statusCode === 400 || statusCode === 413 ? { field: 'body' } : {},
+  );
 }
 
 /** A fault of ours: told in full to the log, and to nobody else. */

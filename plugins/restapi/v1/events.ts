@@ -23,7 +23,7 @@ export function eventRoutes(app: FastifyInstance, context: Context): Streams {
       ...operation({
         id: 'events',
         tag: 'events',
-        summary: 'Events as they happen; as a WebSocket each message is a list of them, or {"kind":"resync","revision"}',
+        summary: 'Events as they happen; as a WebSocket each message is a list of them, or [{"kind":"resync","revision"}]',
         query: {
           selector: { ...SELECTOR, default: '' },
           kinds: { type: 'string', maxLength: 200, description: 'state, mutation, discovery, service; several by commas; default all.' },
@@ -139,7 +139,7 @@ class Socket implements Outlet {
   }
 
   resync(revision: Revision): void {
-    this.#write(Buffer.from(`{"kind":"resync","revision":${revision}}`));
+    this.#write(Buffer.from(`[{"kind":"resync","revision":${revision}}]`));
   }
 
   /** Pings are the server's own. */

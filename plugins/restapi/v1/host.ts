@@ -14,8 +14,8 @@ type Question = 'engine/status' | 'engine/limits' | 'graph/get' | 'peer/list' | 
 type NodeQuestion = 'node/explain' | 'node/history' | 'node/holds' | 'node/plan' | 'node/waiting';
 type Change = Exclude<Extract<MethodName, `node/${string}` | `engine/${string}` | `service/${string}`>, 'service/logged'>;
 
-/** From where the host says that something is wrong, to the field of our request; undefined: it is in none. */
-export type Place = (where: string) => string | undefined;
+/** From where the host says that something is wrong, and why, to the field of our request; undefined: it is in none. */
+export type Place = (where: string, why: string) => string | undefined;
 
 export class Asking {
   readonly #context: Context;
@@ -94,7 +94,7 @@ function located(error: unknown, place: Place): unknown {
   const words = { ...refused.words, where: refused.words.where.trim() };
   if (code === CODES.Conflict && words.why.includes('it was read at'))
     return new Refused(412, { ...words, todo: 'Read it again, and decide anew' }, { code, field: 'if-match' });
-  const field = refused.status === 400 || refused.status === 404 || refused.status === 409 ? place(words.where) : undefined;
+  const field = refused.status === 400 || refused.status === 404 || refused.status === 409 ? place(words.where, words.why) : undefined;
   const retry = refused.status === 503 ? { retryAfter: 1 } : {};
   return new Refused(refused.status, words, {
     ...(code === undefined ? {} : { code }),

@@ -97,7 +97,7 @@ export function planRoute(app: FastifyInstance, asking: Asking): void {
       }),
       answers: { 200: { description: 'The plan.', schema: ref('PlanReport') } },
     }),
-    ({ body }) => asking.ask('node/plan', planOf(body as PlanBody), inPlan),
+    ({ body }) => asking.ask('node/plan', planOf(body as PlanBody), inPlan(body as PlanBody)),
   );
 }
 
@@ -117,13 +117,15 @@ function planOf({ selector, values, ...rest }: PlanBody): Params<'node/plan'> {
 
 const escaped = (path: string): string => path.replaceAll('~', '~0').replaceAll('/', '~1');
 
-const inPlan: Place = (where) => {
-  const index = /node (\d+) of /.exec(where)?.[1];
-  const path = /(?:^|\s)(\/\S*)$/.exec(where)?.[1];
-  if (index !== undefined) return `/nodes/${Number(index) - 1}${path ?? ''}`;
-  if (path === undefined) return '/selector';
-  return where.startsWith('the values') ? `/values/${escaped(path)}` : path;
-};
+const inPlan =
+  ({ nodes }: PlanBody): Place =>
+  (where) => {
+    const path = /(?:^|\s)(\/\S*)$/.exec(where)?.[1];
+    const index = Number(/node (\d+) of /.exec(where)?.[1] ?? 1) - 1;
+    if (nodes !== undefined) return `/nodes/${index}${path ?? ''}`;
+    if (path === undefined) return '/selector';
+    return where.startsWith('the values') ? `/values/${escaped(path)}` : path;
+  };
 
 const inBody: Place = (where) => {
   if (where === 'until') return '/until';

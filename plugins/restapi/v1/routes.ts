@@ -22,6 +22,7 @@ Sets of nodes (selector) are written as kr1, kr[1-4,9], @rack=r3, physState=POWE
 
 export async function v1Routes(app: FastifyInstance, context: Context, meter: Meter): Promise<void> {
   check(app);
+  app.removeContentTypeParser('text/plain');
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -1,7 +1,7 @@
 /** Services: how they are, their lives, their logs, and what they can be asked. */
 import type { Json } from '@kraken-hpc/sdk/wire';
 import type { FastifyInstance } from 'fastify';
-import type { Asking } from './host.ts';
+import type { Asking, Place } from './host.ts';
 import { answerWith, operation } from './operation.ts';
 import { ref } from './schemas.ts';
 
@@ -67,10 +67,8 @@ function callRoutes(app: FastifyInstance, asking: Asking): void {
     (request) => {
       const { service, call } = request.params as Named & { readonly call: string };
       const params = request.body as { readonly [name: string]: Json };
-      return asking.change(request, 'service/call', { service, call, params }, (where) => {
-        if (where.startsWith('parameters')) return 'body';
-        return where === '' ? 'service' : 'call';
-      });
+      const place: Place = (where, why) => /^(\/\S+) /.exec(why)?.[1] ?? (where === '' ? 'service' : 'call');
+      return asking.change(request, 'service/call', { service, call, params }, place);
     },
   );
   app.get(

@@ -79,7 +79,9 @@ export class Streams {
 
   /** Resolves to the way to leave, when nothing can be missed any more. */
   async join(outlet: Outlet, wanted: Wanted, token: string | undefined): Promise<() => void> {
-    const { hub } = this.#context;
+    const { hub, replica } = this.#context;
+    // It is open for its user already: from here on nothing may be missed.
+    const { from = replica.revision } = wanted;
     const client: Client = { outlet, token, isBehind: false };
     this.#clients.set(outlet, client);
     const key = `${[...wanted.kinds].sort().join()} ${wanted.selector}`;
@@ -97,7 +99,7 @@ export class Streams {
         events: (told: readonly Told[]) => this.#give(client, new Batch(group.wanted(told))),
         resync: (revision: Revision) => outlet.resync(revision),
       };
-      if (wanted.from !== undefined) (await hub.listen(catchUp, wanted.from))();
+      (await hub.listen(catchUp, from))();
       group.join(client);
     } catch (error) {
       leave();
