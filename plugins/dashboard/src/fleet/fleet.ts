@@ -87,6 +87,13 @@ export class Fleet {
     this.shape++;
   }
 
+  /** Whether it should be otherwise: of a node that is off and should be, nothing else is expected. */
+  differs(column: Column, at: number): boolean {
+    if (!column.differs(at)) return false;
+    const power = this.columns.get('/physState');
+    return power === undefined || power === column || power.value('wanted', at) !== 'POWER_OFF' || power.value('seen', at) !== 'POWER_OFF';
+  }
+
   /** In which group a node stands; '' = in none. */
   groupOf(at: number, grouping: Grouping): string {
     if (grouping.startsWith('label:')) return this.labels[at]?.[grouping.slice(6)] ?? '';

@@ -14,6 +14,14 @@ interface Window {
 const LEAST = 0.2;
 const MOST = 6;
 const STEP = 60;
+/** Of what is smaller nobody reads the words: it is panned instead. */
+const READABLE = 1.35;
+
+/** Where the window begins: around a point, but not beyond the graph; a graph that fits stands in the middle. */
+function edge(point: number | undefined, whole: number, window: number): number {
+  if (whole <= window) return (whole - window) / 2;
+  return Math.max(0, Math.min(whole - window, (point ?? 0) - window / 2));
+}
 
 export function Drawing({ graph, placed }: { readonly graph: Graph; readonly placed: Placed }) {
   const frame = useRef<HTMLDivElement>(null);
@@ -24,11 +32,10 @@ export function Drawing({ graph, placed }: { readonly graph: Graph; readonly pla
     if (!frame.current) return;
     const { clientWidth: width, clientHeight: height } = frame.current;
     setSize({ width, height });
-    const fit = Math.max(placed.width / width, placed.height / height, 0.8);
-    const zoom = Math.min(fit, 2.2);
+    const zoom = Math.min(Math.max(placed.width / width, placed.height / height, 0.8), READABLE);
     const current = graph.nodes.find(({ mark }) => mark === 'current');
-    const at = fit > zoom && current ? placed.boxes[current.id] : undefined;
-    setWindow({ x: (at?.x ?? placed.width / 2) - (width * zoom) / 2, y: (at?.y ?? placed.height / 2) - (height * zoom) / 2, zoom });
+    const at = current && placed.boxes[current.id];
+    setWindow({ x: edge(at?.x, placed.width, width * zoom), y: edge(at?.y, placed.height, height * zoom), zoom });
   }, [placed]);
   const zoomBy = (factor: number): void => {
     const zoom = Math.max(LEAST, Math.min(MOST, window.zoom * factor));

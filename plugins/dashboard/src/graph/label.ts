@@ -3,7 +3,7 @@ import type { GraphView } from '../api/client.ts';
 import { fieldName } from '../shell/words.ts';
 import type { Box, Line } from './place.ts';
 
-const LETTER = 6.2;
+const LETTER = 6.8;
 const ROW = 15;
 const MOST_ROWS = 8;
 

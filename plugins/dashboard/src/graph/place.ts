@@ -15,6 +15,8 @@ export interface Line {
 
 export interface PlaceAsked {
   readonly number: number;
+  /** Width of the frame by its height: the graph runs to the side or down, as fits better. */
+  readonly aspect: number;
   readonly boxes: readonly Box[];
   readonly lines: readonly Line[];
 }

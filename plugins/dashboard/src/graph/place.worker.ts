@@ -6,9 +6,19 @@ onmessage = ({ data }: MessageEvent<PlaceAsked>) => {
   postMessage(place(data));
 };
 
-function place({ number, boxes, lines }: PlaceAsked): Placed {
+/** How much smaller it has to be drawn to be seen whole. */
+function fit({ width, height }: Placed, aspect: number): number {
+  return Math.max(width / aspect, height);
+}
+
+function place(asked: PlaceAsked): Placed {
+  const [side, down] = [run(asked, 'LR'), run(asked, 'TB')];
+  return fit(side, asked.aspect) <= fit(down, asked.aspect) ? side : down;
+}
+
+function run({ number, boxes, lines }: PlaceAsked, rankdir: 'LR' | 'TB'): Placed {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: 'LR', nodesep: 18, edgesep: 10, ranksep: 90, marginx: 16, marginy: 16 });
+  graph.setGraph({ rankdir, nodesep: 22, edgesep: 12, ranksep: rankdir === 'LR' ? 24 : 40, marginx: 16, marginy: 16 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { id, width, height } of boxes) graph.setNode(id, { width, height });
   for (const { id, from, to, width } of lines) graph.setEdge(from, to, { width, height: 14, labelpos: 'c' }, id);

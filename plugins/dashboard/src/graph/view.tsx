@@ -42,7 +42,7 @@ function LiveGraph({ id, changes }: { readonly id?: string; readonly changes: nu
       clearInterval(often);
     };
   }, [id, changes]);
-  const placed = usePlaces(graph);
+  const placed = usePlaces(graph, id === undefined ? 2 : 0.9);
   if (refusal) return <p class="refusal">{`${refusal.message}: ${refusal.why}`}</p>;
   if (!graph || !placed) return <p class="faint">It is being laid out …</p>;
   return (
@@ -62,7 +62,7 @@ function LiveGraph({ id, changes }: { readonly id?: string; readonly changes: nu
 }
 
 /** Laid out by a worker, and anew only when the graph has other boxes or lines: colours alone change nothing of it. */
-function usePlaces(graph: Graph | undefined): Placed | undefined {
+function usePlaces(graph: Graph | undefined, aspect: number): Placed | undefined {
   const [placed, setPlaced] = useState<Placed & { readonly key: string }>();
   const worker = useRef<Worker | undefined>(undefined);
   const number = useRef(0);
@@ -74,7 +74,7 @@ function usePlaces(graph: Graph | undefined): Placed | undefined {
   }, []);
   useEffect(() => {
     if (!graph || !worker.current) return;
-    const asked: PlaceAsked = { number: ++number.current, boxes: boxesOf(graph), lines: linesOf(graph) };
+    const asked: PlaceAsked = { number: ++number.current, aspect, boxes: boxesOf(graph), lines: linesOf(graph) };
     worker.current.onmessage = ({ data }: MessageEvent<Placed>) => {
       if (data.number === number.current) setPlaced({ ...data, key });
     };

@@ -124,10 +124,12 @@ class Board {
   #scene(): Scene {
     const { left, right } = settings.value;
     const opened = route.value.node === undefined ? undefined : fleet.index.get(route.value.node);
+    const [one, other] = [fleet.column(left), fleet.column(right)];
     return {
       layout: this.layout,
-      left: fleet.column(left),
-      right: fleet.column(right),
+      left: one,
+      right: other,
+      differs: (node) => fleet.differs(one, node) || fleet.differs(other, node),
       name: (node) => fleet.names[node] ?? '',
       selected: selected.value,
       held: heldNodes.value,
@@ -211,7 +213,7 @@ function describe(node: number): string {
   const { left, right } = settings.value;
   const part = (path: string): string => {
     const column = fleet.column(path);
-    const wanted = column.differs(node) ? `, wanted ${column.value('wanted', node)}` : '';
+    const wanted = fleet.differs(column, node) ? `, wanted ${column.value('wanted', node)}` : '';
     return `${path.slice(1)} ${wordOf(column.value('seen', node))}${wanted}`;
   };
   const marks = [selected.value.has(node) ? 'selected' : '', heldNodes.value.has(node) ? 'held' : ''].filter((mark) => mark !== '');

@@ -18,6 +18,8 @@ export interface Scene {
   readonly left: Column;
   readonly right: Column;
   readonly name: (node: number) => string;
+  /** More is wanted than is seen. */
+  readonly differs: (node: number) => boolean;
   readonly selected: ReadonlySet<number>;
   readonly held: ReadonlySet<number>;
   readonly focused: number | undefined;
@@ -112,8 +114,8 @@ export class Painter {
     context.fillRect(x + half, y, size - half, size);
     if (left.isBad) this.#hatch(x, y, half, size);
     if (right.isBad) this.#hatch(x + half, y, size - half, size);
-    if (scene.left.differs(node) || scene.right.differs(node)) this.#cut(x, y, size);
-    if (size >= LETTERED) this.#letters(scene.name(node), x, y, size);
+    if (scene.differs(node)) this.#cut(x, y, size);
+    if (size >= LETTERED) this.#letters(scene.name(node), x, y, size, inkOn(left.colour));
     if (scene.held.has(node)) this.#dot(x, y, size);
   }
 
@@ -148,17 +150,18 @@ export class Painter {
     const context = this.#context;
     context.fillStyle = this.#ink.mark;
     context.beginPath();
-    context.arc(x + size / 2, y + size / 2, Math.max(1.5, size / 7), 0, 2 * Math.PI);
+    const radius = Math.max(1.5, size / 9);
+    context.arc(x + size - radius * 1.8, y + size - radius * 1.8, radius, 0, 2 * Math.PI);
     context.fill();
   }
 
-  #letters(name: string, x: number, y: number, size: number): void {
+  #letters(name: string, x: number, y: number, size: number, colour: string): void {
     const context = this.#context;
     const shown = /\d+$/.exec(name)?.[0] ?? name.slice(0, 3);
     context.font = `600 ${size > 30 ? 12 : 9}px ${this.#ink.font}`;
     context.textBaseline = 'middle';
     context.textAlign = 'center';
-    context.fillStyle = '#0b1a24';
+    context.fillStyle = colour;
     context.globalAlpha = 0.85;
     context.fillText(shown.slice(-4), x + size / 2, y + size / 2 + 1);
     context.globalAlpha = 1;
@@ -190,4 +193,11 @@ export class Painter {
     }
     return look;
   }
+}
+
+/** Dark letters on light colours, light ones on dark (relative luminance, WCAG 2.2). */
+function inkOn(colour: string): string {
+  const parts = /^#(..)(..)(..)$/.exec(colour)?.slice(1) ?? [];
+  const [red = 0, green = 0, blue = 0] = parts.map((part) => (Number.parseInt(part, 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.17 ? '#06131c' : '#ffffff';
 }

@@ -86,10 +86,10 @@ function Row({ node, group, index }: { readonly node: number; readonly group: st
         const column = fleet.column(path);
         const seen = column.value('seen', node);
         return (
-          <td key={path} class={column.differs(node) ? 'differs' : ''}>
+          <td key={path} class={fleet.differs(column, node) ? 'differs' : ''}>
             <Swatch value={seen} />
             {wordOf(seen)}
-            {column.differs(node) ? <span class="faint"> wanted {column.value('wanted', node)}</span> : null}
+            {fleet.differs(column, node) ? <span class="faint"> wanted {column.value('wanted', node)}</span> : null}
           </td>
         );
       })}

@@ -15,21 +15,21 @@ export interface Row {
   readonly stale?: number;
 }
 
-/** Nothing that is ever observed: what a node is called, and where it stands. */
-const GIVEN = new Set(['id', 'nodename', 'parentId', 'parents', 'labels', 'arch', 'platform']);
+/** What the head of the page says already. */
+const ELSEWHERE = new Set(['/id', '/nodename', '/parentId']);
 
-export function compare({ cfg, facts }: Whole): Row[] {
+/** `gaps`: where the engine has something to do; what it has not is no difference, whatever is written there. */
+export function compare({ cfg, facts }: Whole, gaps: ReadonlySet<string>): Row[] {
   const wanted = new Map(leaves('', cfg));
-  const paths = [...new Set([...wanted.keys(), ...Object.keys(facts)])].sort(byPart);
+  const paths = [...new Set([...wanted.keys(), ...Object.keys(facts)])].filter((path) => !ELSEWHERE.has(path)).sort(byPart);
   return paths.map((path) => {
     const fact = facts[path];
     const [, member = '', ...rest] = path.split('/');
     const want = wanted.get(path);
     const row = { path, part: rest.length > 0 && member !== 'labels' ? member : '', wanted: textOf(want), seen: textOf(fact?.value) };
-    const differs = want !== undefined && !GIVEN.has(member) && row.wanted !== row.seen && !isIdle(want);
     return {
       ...row,
-      differs,
+      differs: gaps.has(path),
       ...(fact ? { by: fact.by, at: fact.at } : {}),
       ...(fact?.stale === undefined ? {} : { stale: fact.stale }),
     };
@@ -45,10 +45,6 @@ function leaves(path: string, value: unknown): [string, unknown][] {
 function byPart(a: string, b: string): number {
   const depth = (path: string): number => (path.split('/').length > 2 && !path.startsWith('/labels/') ? 1 : 0);
   return depth(a) - depth(b) || (a < b ? -1 : a > b ? 1 : 0);
-}
-
-function isIdle(value: unknown): boolean {
-  return typeof value === 'string' && /UNKNOWN$/.test(value);
 }
 
 function textOf(value: unknown): string {

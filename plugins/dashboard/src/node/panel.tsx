@@ -31,13 +31,16 @@ export function NodePanel({ id }: { readonly id: string }) {
   const { node, explanation, refusal } = useNode(id);
   void shape.value;
   const name = node?.name ?? fleet.names[fleet.index.get(id) ?? -1] ?? id;
+  const parent = fleet.groupOf(fleet.index.get(id) ?? -1, 'parent');
   const hold = holds.value.find((one) => one.node === id);
   return (
     <aside class="panel" aria-label={`Node ${name}`}>
       <header>
         <div>
           <h2>{name}</h2>
-          <code class="faint">{id}</code>
+          <p class="faint">
+            {parent === '' ? 'the root' : `child of ${parent}`} · <code>{id}</code>
+          </p>
         </div>
         <button type="button" class="quiet" aria-label="Close this node" onClick={() => open(undefined)}>
           ✕
@@ -59,7 +62,7 @@ export function NodePanel({ id }: { readonly id: string }) {
       </div>
       <Tabs tab={tab} take={setTab} />
       <div class="panel-body" role="tabpanel" id="panel-body" aria-labelledby={`tab-${tab}`} tabIndex={0}>
-        {tab === 'State' && node ? <State node={node} /> : null}
+        {tab === 'State' && node && explanation ? <State node={node} explanation={explanation} /> : null}
         {tab === 'Explain' && explanation ? <Explain explanation={explanation} /> : null}
         {tab === 'History' ? <NodeHistory id={id} /> : null}
         {tab === 'Graph' ? <NodeGraph id={id} /> : null}

@@ -1,11 +1,12 @@
 /** cfg beside dsc: what is wanted, what is seen, by whom, how long ago. */
-import type { Whole } from '../api/client.ts';
+import type { Explanation, Whole } from '../api/client.ts';
 import { Swatch } from '../shell/legend.tsx';
 import { ago, timeOf } from '../shell/words.ts';
 import { compare, type Row } from './compare.ts';
 
-export function State({ node }: { readonly node: Whole }) {
-  const rows = compare(node);
+export function State({ node, explanation }: { readonly node: Whole; readonly explanation: Explanation }) {
+  const gaps = explanation.gaps.filter(({ moot }) => moot === undefined).map(({ path }) => path);
+  const rows = compare(node, new Set(gaps));
   const parts = [...new Set(rows.map(({ part }) => part))];
   return (
     <table class="state-table">

@@ -1,9 +1,10 @@
 /** What is wrong comes first: each with what to do about it, and a click that shows the nodes. */
 import { useComputed } from '@preact/signals';
 import { useState } from 'preact/hooks';
+import { lookOf } from '../fleet/palette.ts';
 import { fleet, holds, shape, status } from './desk.ts';
 import { go } from './route.ts';
-import { ago, count } from './words.ts';
+import { ago, count, fieldName } from './words.ts';
 
 interface Wrong {
   readonly grade: 'bad' | 'warning' | 'note';
@@ -11,6 +12,8 @@ interface Wrong {
   readonly todo: string;
   readonly since?: number;
   readonly nodes?: readonly string[];
+  /** A set that names them, where the nodes do not. */
+  readonly filter?: string;
 }
 
 const MOST = 4;
@@ -36,6 +39,11 @@ export function Wrong() {
               {one.todo === '' ? null : <span class="todo">{one.todo}</span>}
             </p>
             {one.nodes && one.nodes.length > 0 ? <ShowNodes nodes={one.nodes} /> : null}
+            {one.filter === undefined ? null : (
+              <button type="button" onClick={() => go({ view: 'nodes', filter: one.filter ?? '' })}>
+                Show them
+              </button>
+            )}
           </li>
         ))}
       </ul>
@@ -71,9 +79,22 @@ function whatIsWrong(): readonly Wrong[] {
     if (state === 'failed' || state === 'rejected' || state === 'crashed')
       found.push({ grade: state === 'crashed' ? 'warning' : 'bad', text: `Service ${service} is ${state}`, todo: why ?? '', since });
   for (const { text, nodes, longest, command } of engine.waiting)
-    found.push({ grade: 'bad', text: `${count(nodes.length, 'node')}: ${text}`, todo: command === '' ? '' : `Do: ${command}`, since: longest, nodes });
+    found.push({ grade: 'bad', text: `${count(nodes.length, 'node')}: ${text}`, todo: command === '' ? '' : `Do: ${command}`, since: Date.now() - longest, nodes });
+  found.push(...badStates());
   if (holds.value.length > 0) found.push({ grade: 'note', ...held() });
   return found;
+}
+
+/** Nodes in states that nobody wants; the engine is at it, or one of the lines above says what it waits for. */
+function badStates(): Wrong[] {
+  return [...fleet.columns.values()].flatMap((column) =>
+    column.counts.flatMap((nodes, code): Wrong[] => {
+      const value = column.values[code] ?? '';
+      if (nodes === 0 || !lookOf(value, 'light', {}).isBad) return [];
+      const field = fieldName(column.path);
+      return [{ grade: 'warning', text: `${count(nodes, 'node')} in ${field} ${value}`, todo: 'The node says why, and what comes next.', filter: `${field}=${value}` }];
+    }),
+  );
 }
 
 function held(): Omit<Wrong, 'grade'> {
