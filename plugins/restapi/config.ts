@@ -92,7 +92,7 @@ export function placeOf({ listen, tls }: Config): Place {
 }
 
 export function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^(?:::ffff:)?127\./i.test(address);
+  return address === 'localhost' || address === '::1' || /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/i.test(address);
 }
 
 /** The certificate with its key. Throws Terminal that names the file. */
