@@ -10,7 +10,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { withClient } from './client.ts';
 import { cut, oneLine } from './columns.ts';
 import { asFailure, EXIT } from './failure.ts';
-import type { Action, Call } from './io.ts';
+import { type Action, type Call, flag } from './io.ts';
 import { printData } from './output.ts';
 import { count } from './words.ts';
 
@@ -60,6 +60,7 @@ async function siteOf(call: Call): Promise<Site> {
     uid,
     now: io.now(),
     paths,
+    isConfigNamed: flag(call, 'config') !== undefined || Boolean(io.env['KRAKEN_CONFIG']),
     host: await askHost(call),
     root: '/',
     program: (name) => findProgram(name, io.env['PATH'] ?? ''),

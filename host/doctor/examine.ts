@@ -1,13 +1,14 @@
 /** `kraken doctor`: everything that is looked at, in the order in which an administrator would. */
 import { checkConfig, checkData, checkKeys, checkModules, checkSecrets, checkWritten } from './file-checks.ts';
 import type { Finding } from './finding.ts';
-import { checkEngine, checkHost, checkPeers, checkServices, checkVersion, checkWaiting, hostProcess } from './host-checks.ts';
+import { checkEngine, checkHost, checkPeers, checkServices, checkVersion, checkWaiting, configOfHost, hostProcess } from './host-checks.ts';
 import { checkClock, checkLimits, checkNode, checkPorts, checkPrograms, checkSystemd } from './machine-checks.ts';
 import type { Site } from './site.ts';
 
 /** Changes nothing. A check that fails by itself is a defect, and rejects. */
-export async function examine(site: Site): Promise<readonly Finding[]> {
-  const host = hostProcess(site);
+export async function examine(given: Site): Promise<readonly Finding[]> {
+  const host = hostProcess(given);
+  const site: Site = { ...given, paths: { ...given.paths, config: configOfHost(given, host) } };
   const { config, findings } = checkConfig(site);
   return [
     checkNode(site),

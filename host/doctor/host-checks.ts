@@ -3,7 +3,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { shellWord } from '../core/shell.ts';
 import { type Finding, ok, problem, skipped, warning } from './finding.ts';
-import { argumentsOf, holderOf, listenerOn, type Process, startOf } from './processes.ts';
+import { argumentsOf, holderOf, listenerOn, type Process, startOf, variableOf } from './processes.ts';
 import { isAnswering, type Site, statOf } from './site.ts';
 
 /** Files that were replaced within it of the start are the ones that were loaded. */
@@ -38,6 +38,15 @@ function whoMay({ mode, uid, gid }: { readonly mode: number; readonly uid: numbe
 /** The host's own process; undefined: none, or it is not shown to this user. */
 export function hostProcess(site: Site): Process | undefined {
   return isAnswering(site.host) ? listenerOn(site, site.paths.socket) : undefined;
+}
+
+/** The configuration that the running host was started with, where it can be seen and nobody named another. */
+export function configOfHost(site: Site, process: Process | undefined): string {
+  const { paths, isConfigNamed } = site;
+  if (isConfigNamed || process === undefined) return paths.config;
+  const words = argumentsOf(site, process.pid);
+  const at = words.indexOf('--config');
+  return (at < 0 ? undefined : words[at + 1]) || variableOf(site, process.pid, 'KRAKEN_CONFIG') || paths.config;
 }
 
 /** An upgrade replaces files; the host runs what it has loaded. */

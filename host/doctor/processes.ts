@@ -64,6 +64,12 @@ export function argumentsOf(site: Site, pid: number): readonly string[] {
   return (textOf(site, `proc/${pid}/cmdline`) ?? '').split('\0').filter((word) => word !== '');
 }
 
+/** Of its environment, as it was when it was started; undefined: not set, or not for this user. */
+export function variableOf(site: Site, pid: number, name: string): string | undefined {
+  const found = (textOf(site, `proc/${pid}/environ`) ?? '').split('\0').find((line) => line.startsWith(`${name}=`));
+  return found?.slice(name.length + 1);
+}
+
 /** Of /proc/PID/stat after the name, which may hold anything: state, parent, … */
 function fieldsOf(site: Site, pid: number): readonly string[] {
   const text = textOf(site, `proc/${pid}/stat`) ?? '';

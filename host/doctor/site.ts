@@ -15,6 +15,8 @@ export interface Site {
   readonly uid: number | undefined;
   readonly now: number;
   readonly paths: Paths;
+  /** Somebody named the configuration; else that of the running host is looked at. */
+  readonly isConfigNamed: boolean;
   readonly host: Answers | Silence;
   /** Where /proc, /etc, /sys and /run are; `/` but in tests. */
   readonly root: string;

@@ -492,6 +492,24 @@ for (const [name, change, check, status, found, todo] of BROKEN) {
   });
 }
 
+for (const [how, name, expected] of [
+  ['its arguments', 'cmdline', 'node\0kraken.js\0up\0--config\0DIR/other.yaml\0'],
+  ['its environment', 'environ', 'A=b\0KRAKEN_CONFIG=DIR/other.yaml\0'],
+] as const) {
+  test(`where nobody names one the configuration of the running host is looked at: by ${how}`, async () => {
+    const looked = (isConfigNamed: boolean): Promise<readonly Finding[]> =>
+      examined((lab) => {
+        lab.write(join(lab.folder, 'other.yaml'), 'services: {}\n');
+        lab.system(`proc/100/${name}`, expected.replaceAll('DIR', lab.folder));
+        lab.site = { ...lab.site, isConfigNamed };
+      });
+    const found = async (isNamed: boolean): Promise<string | undefined> =>
+      (await looked(isNamed)).find(({ check }) => check === 'configuration')?.found;
+    assert.equal(await found(false), 'DIR/other.yaml');
+    assert.equal(await found(true), 'DIR/kraken.yaml');
+  });
+}
+
 test('a file of another user', { skip: isRoot ? false : 'only root can give files away' }, async () => {
   const { chownSync } = await import('node:fs');
   const findings = await examined((lab) => {

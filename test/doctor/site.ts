@@ -93,6 +93,7 @@ export class Lab {
       uid: process.getuid?.(),
       now: Date.now(),
       paths: { config: this.config, dataDir: this.data, socket: join(this.data, 'control.sock'), runDir: join(this.data, 'run') },
+      isConfigNamed: true,
       host: this.answers(),
       root: this.root,
       program: (name) => (this.programs.has(name) ? `/usr/bin/${name}` : undefined),
