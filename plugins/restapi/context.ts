@@ -18,6 +18,8 @@ export interface Context {
   readonly sockets: Sockets;
   readonly access: Access;
   readonly tokens: Tokens;
+  /** The host's own node. */
+  readonly self: string;
   readonly log: Life<never, never, never>['log'];
   now(): number;
   /** Where it really listens, `http://127.0.0.1:3141`, from the first answer on. */

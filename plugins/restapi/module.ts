@@ -8,7 +8,7 @@ import { Service } from './service.ts';
 /** `folder`: where it keeps its tokens; the module's own data directory. */
 export function restapi(folder = '.'): Module {
   let running: Service | undefined;
-  let life: Pick<Life<never, never, never>, 'host' | 'log'> | undefined;
+  let life: Pick<Life<never, never, never>, 'host' | 'log' | 'self'> | undefined;
   const service = (): Service => {
     if (running === undefined) throw new Error('the module is not running');
     return running;
@@ -39,8 +39,8 @@ export function restapi(folder = '.'): Module {
         },
       },
     },
-    start: async ({ config, host, log }) => {
-      life = { host: host as never, log };
+    start: async ({ config, host, log, self }) => {
+      life = { host: host as never, log, self };
       running = await Service.open(config as unknown as Config, life, folder);
     },
     stop: () => running?.close(),

@@ -12,7 +12,7 @@ import { Sockets } from './events/sockets.ts';
 import { Replica } from './replica/replica.ts';
 import { buildServer } from './server.ts';
 
-type Given = Pick<Life<never, never, never>, 'host' | 'log'>;
+type Given = Pick<Life<never, never, never>, 'host' | 'log' | 'self'>;
 
 export class Service {
   readonly config: Config;
@@ -30,7 +30,7 @@ export class Service {
   }
 
   /** `folder`: what it keeps stands there. Rejects with Terminal where the configuration cannot work. */
-  static async open(config: Config, { host, log }: Given, folder: string): Promise<Service> {
+  static async open(config: Config, { host, log, self }: Given, folder: string): Promise<Service> {
     const place = placeOf(config);
     const now = (): number => Date.now();
     const tokens = await Tokens.open(join(folder, 'tokens.json'), now);
@@ -41,6 +41,7 @@ export class Service {
     const context: Context = {
       config,
       host,
+      self: self.node,
       replica,
       hub,
       sockets: new Sockets(access),

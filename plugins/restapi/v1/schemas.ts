@@ -85,12 +85,13 @@ const OWN = {
     { description: 'A token of a person or a program.', additionalProperties: false },
   ),
   Me: object(
-    ['user', 'role', 'address', 'authentication'],
+    ['user', 'role', 'address', 'authentication', 'node'],
     {
       user: text('The name that changes are recorded under.'),
       role: { type: 'string', enum: ['viewer', 'operator', 'admin'] },
       address: text('Where it comes from.'),
       authentication: { type: 'string', enum: ['token', 'loopback'] },
+      node: text('The node of the host itself: done to it only where it is named.'),
     },
     { description: 'Who asks, as this service knows it.', additionalProperties: false },
   ),

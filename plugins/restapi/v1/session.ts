@@ -12,18 +12,21 @@ const ME = { description: 'Who asks.', schema: ref('Me') };
 /** As tokens are made; what is none of these would not survive in a cookie. */
 const TOKEN = { type: 'string', minLength: 1, maxLength: 200, pattern: '^[A-Za-z0-9_-]+$' };
 
-const meOf = ({ principal: { user, role, address, by } }: Pick<FastifyRequest, 'principal'>): object => ({
+const meOf = ({ principal: { user, role, address, by } }: Pick<FastifyRequest, 'principal'>, node: string): object => ({
   user,
   role,
   address,
   authentication: by,
+  node,
 });
 
 export function sessionRoutes(app: FastifyInstance, context: Context): void {
   const { access, tokens, config, now } = context;
   const cookie = (value: string, seconds: number): string =>
     `${COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${config.tls ? '; Secure' : ''}`;
-  app.get('/me', operation({ id: 'me', tag: 'access', summary: 'Who asks', answers: { 200: ME } }), async (request) => meOf(request));
+  app.get('/me', operation({ id: 'me', tag: 'access', summary: 'Who asks', answers: { 200: ME } }), async (request) =>
+    meOf(request, context.self),
+  );
   app.post(
     '/session',
     operation({

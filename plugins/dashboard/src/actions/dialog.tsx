@@ -89,7 +89,7 @@ function Form({ action, nodes }: { readonly action: Action; readonly nodes: read
         <button type="button" onClick={() => void (isOpen.value = false)}>
           Cancel
         </button>
-        <button type="submit" class="is-first" disabled={isBusy || !isReady || (words.isPlanned && plan.report === undefined)}>
+        <button type="submit" class={(plan.report?.powerCycles[1] ?? 0) > 0 ? 'is-first is-grave' : 'is-first'} disabled={isBusy || !isReady || (words.isPlanned && plan.report === undefined)}>
           {words.verb}
         </button>
       </footer>

@@ -1,5 +1,5 @@
 /** What can be done to the nodes that are selected, or that the filter names. */
-import { fleet, me, selected, shape, shown } from '../shell/desk.ts';
+import { fleet, me, selected, shape, shown, withoutHost } from '../shell/desk.ts';
 import { count } from '../shell/words.ts';
 import type { Action } from './action.ts';
 import { ask } from './dialog.tsx';
@@ -19,11 +19,11 @@ export function Toolbar() {
   if (me.value === undefined || me.value.role === 'viewer') return null;
   const number = selected.value.size;
   if (number === 0) {
-    const all = shown.value ?? new Set(fleet.ids.keys());
+    const all = withoutHost(shown.value ?? fleet.ids.keys());
     if (all.size === 0) return null;
     return (
       <div class="toolbar">
-        <button type="button" class="quiet" onClick={() => void (selected.value = new Set(all))}>
+        <button type="button" class="quiet" onClick={() => void (selected.value = all)}>
           Select {shown.value ? 'these' : 'all'} {all.size.toLocaleString('en')}
         </button>
       </div>

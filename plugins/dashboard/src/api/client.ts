@@ -65,6 +65,8 @@ export interface Me {
   readonly user: string;
   readonly role: NonNullable<Author['role']>;
   readonly authentication?: string;
+  /** The node of the host that served this page. */
+  readonly node?: string;
 }
 
 const BASE = new URL('api/v1/', document.baseURI);

@@ -3,7 +3,7 @@ import { useComputed, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { groupsOf } from '../fleet/groups.ts';
 import { wordOf } from '../fleet/palette.ts';
-import { fleet, focused, heldNodes, onDirty, open, selected, shape, shown } from '../shell/desk.ts';
+import { fleet, focused, heldNodes, onDirty, open, selected, shape, shown, withoutHost } from '../shell/desk.ts';
 import { route } from '../shell/route.ts';
 import { settings, themeNow } from '../shell/settings.ts';
 import { cornerOf, type Layout, layOut, layOutToFit, MARGIN, type Move, moved, nodeAt, SHAPES } from './layout.ts';
@@ -230,7 +230,7 @@ function press(event: KeyboardEvent, board: Board): void {
     board.reveal(to);
   } else if (event.key === 'Enter' && focused.value !== undefined) open(fleet.ids[focused.value]);
   else if (event.key === ' ' && focused.value !== undefined) toggle(focused.value);
-  else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) selected.value = new Set(board.layout.order);
+  else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) selected.value = withoutHost(board.layout.order);
   else return;
   event.preventDefault();
 }

@@ -149,6 +149,12 @@ export function open(node: string | undefined): void {
   go({ node });
 }
 
+/** All of these but the host's own: it is done to where it is named, and nobody means it by "all". */
+export function withoutHost(nodes: Iterable<number>): ReadonlySet<number> {
+  const own = fleet.index.get(me.value?.node ?? '');
+  return new Set([...nodes].filter((at) => at !== own));
+}
+
 /** Nodes that something is done to: those selected, else the one that is open. */
 export function targets(): readonly number[] {
   if (selected.value.size > 0) return [...selected.value];
