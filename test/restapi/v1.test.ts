@@ -223,7 +223,9 @@ test('every operation answers as it promises', async (t) => {
   });
 
   await t.test('who asks, tokens, health', async () => {
-    assert.deepEqual(await ok('GET', '/me'), { user: 'loopback', role: 'admin', address: '127.0.0.1', authentication: 'loopback' });
+    const { node, ...me } = await ok('GET', '/me');
+    assert.deepEqual(me, { user: 'loopback', role: 'admin', address: '127.0.0.1', authentication: 'loopback' });
+    assert.equal((await ok('GET', `/nodes/${node}`)).id, node);
     const { token, id, until } = await ok('POST', '/tokens', { user: 'ann', role: 'viewer', days: 2 }, 201);
     assert.ok(Math.abs(until - Date.now() - 2 * 86_400_000) < 60_000);
     assert.deepEqual(

@@ -43,7 +43,7 @@ export function sessionRoutes(app: FastifyInstance, context: Context): void {
       // As if it had come with the cookie: pages of others open no session here, and wrong tokens are counted.
       const principal = access.principal({ headers: { ...headers, cookie: `${COOKIE}=${token}` }, ip: request.ip });
       const seconds = Math.max(1, Math.floor(((tokens.verify(token)?.until ?? 0) - now()) / 1_000));
-      return reply.header('set-cookie', cookie(token, seconds)).send(meOf({ principal }));
+      return reply.header('set-cookie', cookie(token, seconds)).send(meOf({ principal }, context.self));
     },
   );
   app.delete(
