@@ -1,14 +1,7 @@
-/** A node as the original writes it, read into a document of ours; the way back is `toOriginal` (sdk/state). */
-
-import { type Doc, followed, isObject, OTHER, OURS, SHARED, TYPE_PREFIX, typeUrl } from '@kraken-hpc/sdk/state';
-import type { Json } from '../core/declaration.ts';
-import { CORE_SCHEMA } from './declared.ts';
+/** Which of the two dialects a document is, and the original's read into ours, its refusals in the words of all others. */
+import { DialectError, type Doc, fromOriginal as readOriginal } from '@kraken-hpc/sdk/state';
 import { refuseFor } from './problem.ts';
 import type { Schemas } from './schemas.ts';
-
-const TYPE = '@type';
-
-type Members = { [member: string]: Json };
 
 /** Whether the document can only be the original's: ours has no lists there. */
 export function isOriginal(node: Doc): boolean {
@@ -17,83 +10,10 @@ export function isOriginal(node: Doc): boolean {
 
 /** Throws a RefusalError for lists that are not what they must be; whether the values are right is the schemas' to say. */
 export function fromOriginal(node: Doc, schemas: Schemas, where: string): Doc {
-  const doc: Members = {};
-  for (const [member, value] of Object.entries(renamed(node, CORE_SCHEMA, CORE_SCHEMA) as Doc)) {
-    if (member === 'services') doc['services'] = servicesByName(value, where);
-    else if (member !== 'extensions') doc[member] = value;
+  try {
+    return readOriginal(node, schemas);
+  } catch (error) {
+    if (!(error instanceof DialectError)) throw error;
+    throw refuseFor(where, [{ path: error.path, why: error.message, todo: error.todo }]);
   }
-  const extensions = node['extensions'] ?? [];
-  if (!Array.isArray(extensions)) throw refuse(where, '/extensions', 'it is not a list', 'Write it as a list of objects with @type');
-  extensions.forEach((extension, index) => {
-    placeExtension(doc, extension, schemas, where, `/extensions/${index}`);
-  });
-  return doc;
-}
-
-function placeExtension(doc: Members, extension: Json, schemas: Schemas, where: string, path: string): void {
-  const url = isObject(extension) ? extension[TYPE] : undefined;
-  if (!isObject(extension) || typeof url !== 'string' || url === '')
-    throw refuse(where, path, 'it has no @type', `Add one, such as ${typeUrl('PXE.Client')}`);
-  const { [TYPE]: _type, ...fields } = extension;
-  const name = url.startsWith(TYPE_PREFIX) ? url.slice(TYPE_PREFIX.length) : url;
-  if (name === OURS) {
-    for (const [member, value] of Object.entries(fields)) if (member === 'busy' || !SHARED.has(member)) doc[member] = value;
-    return;
-  }
-  const known = schemas.type(name);
-  const others = isObject(doc[OTHER]) ? doc[OTHER] : {};
-  const [target, member] = known ? [doc, known.member] : [others, name];
-  if (Object.hasOwn(target, member)) throw refuse(where, path, `${name} is there twice`, 'Leave one of them out');
-  target[member] = known ? renamed(fields, known.schema, known.schema) : fields;
-  if (!known) doc[OTHER] = others;
-}
-
-function servicesByName(services: Json, where: string): Json {
-  if (!Array.isArray(services)) return services;
-  const byName: Members = {};
-  for (const [index, service] of services.entries()) {
-    const id = isObject(service) ? service['id'] : undefined;
-    const path = `/services/${index}`;
-    if (!isObject(service) || typeof id !== 'string' || id === '') throw refuse(where, path, 'it has no id', 'Add the name of the service');
-    if (Object.hasOwn(byName, id)) throw refuse(where, path, `service ${id} is there twice`, 'Leave one of them out');
-    const { id: _id, ...fields } = service;
-    byName[id] = fields;
-  }
-  return byName;
-}
-
-/**
- * proto3's JSON may spell a field either way, `fs_type` or `fsType`, and a reader takes both; a document here has the one spelling of
- * its schema. Goes only where the schema goes.
- */
-function renamed(value: Json | Doc, given: Json | Doc | undefined, root: Doc): Json {
-  const schema = followed(given, root);
-  if (Array.isArray(value)) return schema ? value.map((item) => renamed(item, schema['items'], root)) : value;
-  if (!isObject(value) || !schema) return value as Json;
-  const { properties, additionalProperties } = schema;
-  const known = isObject(properties) ? properties : {};
-  const result: Members = {};
-  for (const [member, below] of Object.entries(value)) {
-    const name = Object.hasOwn(known, member)
-      ? member
-      : [camelCase(member), snakeCase(member)].find((other) => isFree(other, known, value));
-    result[name ?? member] = renamed(below, name === undefined ? additionalProperties : known[name], root);
-  }
-  return result;
-}
-
-function isFree(name: string, known: Doc, value: Doc): boolean {
-  return Object.hasOwn(known, name) && !Object.hasOwn(value, name);
-}
-
-function camelCase(name: string): string {
-  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function refuse(where: string, path: string, why: string, todo: string) {
-  return refuseFor(where, [{ path, why, todo }]);
 }

@@ -47,6 +47,8 @@ const GOLDEN = {
     'definePower',
   ],
   'state/index.ts': [
+    'DialectError',
+    'fromOriginal',
     'Doc',
     'Member',
     'NodeSet',
