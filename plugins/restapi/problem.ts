@@ -1,4 +1,6 @@
 /** How this service says no: what, where, why and what to do, with the status that HTTP has for it (RFC 9457 problem documents). */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { CODES, RpcError } from '@kraken-hpc/sdk/wire';
 
 export interface Words {
@@ -93,4 +95,16 @@ export function problemOf(refused: Refused, instance: string): Problem {
     ...(code === undefined ? {} : { code }),
     ...(field === undefined ? {} : { field }),
   };
+}
+
+/** Says no where no request has come about, and ends the connection. */
+export function answerAtOnce(socket: Duplex, refused: Refused, path: string): void {
+  const body = JSON.stringify(problemOf(refused, path.slice(0, 1_000)));
+  const head = [
+    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status] ?? ''}`,
+    'content-type: application/problem+json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,6 +1,7 @@
 /** The HTTP server: limits, who asks, how refusals look, and the routes of both dialects and of the pages. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
 import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
@@ -16,17 +17,20 @@ import {
   fastify,
   LogController,
 } from 'fastify';
+import { readBodies } from './bodies.ts';
 import { isLoopback, readTls } from './config.ts';
 import type { Context } from './context.ts';
 import { Meter } from './meter.ts';
 import { originalRoutes } from './original/routes.ts';
-import { problemOf, Refused, refusedOf } from './problem.ts';
+import { answerAtOnce, problemOf, Refused, refusedOf } from './problem.ts';
 import { v1Routes } from './v1/routes.ts';
 
 /** Milliseconds until all of a request must have come. */
 const REQUEST = 60_000;
 const HEADERS = 10_000;
 const IDLE = 75_000;
+/** Bytes. */
+const MOST_HEADERS = 16_384;
 const SCRIPTS = "default-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 export async function buildServer(context: Context): Promise<FastifyInstance> {
@@ -40,9 +44,13 @@ export async function buildServer(context: Context): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
     return503OnClosing: true,
     forceCloseConnections: true,
+    frameworkErrors: (error, request, reply) => void refuse(context, error, request, reply as FastifyReply),
+    clientErrorHandler: (error, socket) => unreadable(error, socket),
     exposeHeadRoutes: true,
-    http: { headersTimeout: HEADERS, maxHeaderSize: 16_384 },
-    ...(config.tls ? { https: { ...readTls(config.tls), minVersion: 'TLSv1.2', headersTimeout: HEADERS, maxHeaderSize: 16_384 } } : {}),
+    http: { headersTimeout: HEADERS, maxHeaderSize: MOST_HEADERS },
+    ...(config.tls
+      ? { https: { ...readTls(config.tls), minVersion: 'TLSv1.2', headersTimeout: HEADERS, maxHeaderSize: MOST_HEADERS } }
+      : {}),
   }) as FastifyInstance;
   app.server.maxConnections = config.connections;
   const ajv = new Ajv2020({ strict: false, allErrors: false, coerceTypes: false, useDefaults: true });
@@ -50,7 +58,7 @@ export async function buildServer(context: Context): Promise<FastifyInstance> {
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? ajv : ajvOfTexts).compile(schema as object));
   // Answers are ours: to leave out what a schema does not name would hide a mistake in the schema.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.addContentTypeParser(['application/merge-patch+json'], { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  readBodies(app);
   app.setErrorHandler((error, request, reply) => refuse(context, error as Error, request, reply));
   app.setNotFoundHandler((request, reply) => refuse(context, notFound(request), request, reply));
   guard(app, context);
@@ -101,6 +109,9 @@ function refuse(context: Context, error: Error, request: FastifyRequest, reply: 
     .send(problemOf(refused, request.url.slice(0, 1_000)));
 }
 
+/** What fastify refuses without looking into it. */
+const FIELDS: Readonly<Record<number, string>> = { 400: 'body', 413: 'body', 415: 'content-type' };
+
 /** What fastify refuses by itself: bodies that are too large, no JSON, or not as the schema says. */
 function ofFastify(error: FastifyError): Refused | undefined {
   const { statusCode = 500, validation, validationContext = 'body' } = error;
@@ -126,12 +137,22 @@ function ofFastify(error: FastifyError): Refused | undefined {
     why: error.message,
     todo: 'Correct it; /api/v1/openapi.json says what is taken',
   };
-  return new Refused(
-    statusCode,
-    words,
-    statusCode === 415 ? { field: 'content-type' } : statusCode === 400 || statusCode === 413 ? { field: 'body' } : {},
-  );
+  const field = error.code === 'FST_ERR_BAD_URL' ? 'url' : FIELDS[statusCode];
+  return new Refused(statusCode, words, field === undefined ? {} : { field });
 }
+
+/** What came is no HTTP, or not within its limits. */
+function unreadable(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+  const [status, why] = UNREADABLE[error.code ?? ''] ?? [400, 'it is no HTTP'];
+  const words = { what: 'the request is refused', where: '', why, todo: 'Correct it; /api/v1/openapi.json says what is taken' };
+  answerAtOnce(socket, new Refused(status, words, { field: 'headers' }), '');
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [status: number, why: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, `its headers are larger than ${MOST_HEADERS} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'it did not come to its end in time'],
+};
 
 /** A fault of ours: told in full to the log, and to nobody else. */
 function broken(context: Context, error: Error, request: FastifyRequest): Refused {

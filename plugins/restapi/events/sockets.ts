@@ -1,10 +1,10 @@
 /** WebSockets beside the routes: who may open one, how many, how large a word of theirs may be, and when they are given up. */
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Access, SUBPROTOCOL } from '../access/access.ts';
 import type { Principal } from '../access/roles.ts';
-import { problemOf, Refused, refusedOf } from '../problem.ts';
+import { answerAtOnce, Refused, refusedOf } from '../problem.ts';
 
 /** Throws Refused. */
 export type Check = (url: URL) => void;
@@ -34,6 +34,10 @@ export class Sockets {
   constructor(access: Access) {
     this.#access = access;
     this.#pings = setInterval(() => this.#ping(), PING).unref();
+    this.#server.on('wsClientError', ({ message }, socket, request) => {
+      const words = { what: 'the WebSocket is refused', where: '', why: message, todo: 'Ask for it as RFC 6455 says' };
+      answerAtOnce(socket, new Refused(400, words, { field: 'headers' }), request.url ?? '');
+    });
   }
 
   get count(): number {
@@ -53,7 +57,7 @@ export class Sockets {
       } catch (error) {
         const refused = refusedOf(error);
         if (!refused) throw error;
-        deny(socket, refused, request.url ?? '');
+        answerAtOnce(socket, refused, request.url ?? '');
       }
     });
   }
@@ -95,15 +99,4 @@ export class Sockets {
       else if (socket.bufferedAmount === 0) socket.ping();
     }
   }
-}
-
-function deny(socket: Duplex, refused: Refused, path: string): void {
-  const body = JSON.stringify(problemOf(refused, path.slice(0, 1_000)));
-  const head = [
-    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status] ?? ''}`,
-    'content-type: application/problem+json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,4 +1,5 @@
 /** Who asks: `/me`, the session of a browser, and the tokens of people and programs. */
+import { Terminal } from '@kraken-hpc/sdk';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { COOKIE } from '../access/access.ts';
 import { ROLES, type Role } from '../access/roles.ts';
@@ -54,6 +55,12 @@ export function sessionRoutes(app: FastifyInstance, context: Context): void {
   tokenRoutes(app, context);
 }
 
+/** More tokens than are kept. */
+function asRefusal(error: unknown): never {
+  if (!(error instanceof Terminal)) throw error;
+  throw new Refused(409, { what: 'no token is made', where: 'tokens', why: error.message, todo: 'DELETE /api/v1/tokens/ID revokes one' });
+}
+
 function tokenRoutes(app: FastifyInstance, { tokens, log }: Context): void {
   app.get(
     '/tokens',
@@ -85,7 +92,7 @@ function tokenRoutes(app: FastifyInstance, { tokens, log }: Context): void {
     }),
     async (request, reply) => {
       const { user, role, days } = request.body as { readonly user: string; readonly role: Role; readonly days: number };
-      const made = await tokens.create(user, role, days);
+      const made = await tokens.create(user, role, days).catch(asRefusal);
       log('info', `${request.principal.user} made token ${made.id} for ${user} (${role})`);
       return reply.status(201).header('cache-control', 'no-store').send(made);
     },
