@@ -7,7 +7,7 @@ import type { Told } from '../events/hub.ts';
 import { Refused } from '../problem.ts';
 import { operation } from './operation.ts';
 import { ref, SELECTOR } from './schemas.ts';
-import { type Outlet, Streams, wantedOf } from './streams.ts';
+import { type Batch, type Outlet, Streams, wantedOf } from './streams.ts';
 
 const PATH = '/api/v1/events';
 const MOST_STREAMS = 1_000;
@@ -96,7 +96,7 @@ class EventStream implements Outlet {
     return this.#reply.raw.writableLength;
   }
 
-  send(batch: { as(form: string, make: (told: readonly Told[]) => string): Buffer }): void {
+  send(batch: Batch): void {
     this.#reply.raw.write(batch.as('sse', asStream));
   }
 
@@ -134,7 +134,7 @@ class Socket implements Outlet {
     return this.#socket.bufferedAmount;
   }
 
-  send(batch: { as(form: string, make: (told: readonly Told[]) => string): Buffer }): void {
+  send(batch: Batch): void {
     this.#write(batch.as('list', (told) => `[${told.map(({ text }) => text).join(',')}]`));
   }
 

@@ -17,6 +17,16 @@ type Change = Exclude<Extract<MethodName, `node/${string}` | `engine/${string}` 
 /** From where the host says that something is wrong, and why, to the field of our request; undefined: it is in none. */
 export type Place = (where: string, why: string) => string | undefined;
 
+interface Counts {
+  readonly revision?: Revision;
+  readonly created?: number;
+  readonly changed?: number;
+  readonly removed?: number;
+}
+
+/** Changes that are read in nodes; all others are read nowhere but at the host. */
+const SEEN: ReadonlySet<string> = new Set(['node/apply', 'node/set', 'node/delete', 'node/power']);
+
 export class Asking {
   readonly #context: Context;
   readonly #underWay = new Map<string, Promise<unknown>>();
@@ -46,19 +56,25 @@ export class Asking {
 
   /** In the name of who asks. Resolves when it is durable, and what this service reads has it. */
   async change<M extends Change>(request: FastifyRequest, method: M, params: Params<M>, place: Place = nowhere): Promise<Result<M>> {
-    const { host, replica } = this.#context;
+    const { host } = this.#context;
     try {
       this.#gathering ??= new Promise((resolve) => setImmediate(resolve)).then(() => {
         this.#gathering = undefined;
       });
       await this.#gathering;
       const answer = (await host.operate(method, { ...params, onBehalfOf: onBehalfOf(request) } as Params<M>)) as Result<M>;
-      const { revision } = answer as { readonly revision?: Revision };
-      if (revision !== undefined && replica.revision < revision) await replica.reached(revision, PATIENCE);
+      if (SEEN.has(method)) await this.#seen(answer as Counts);
       return answer;
     } catch (error) {
       throw located(error, place);
     }
+  }
+
+  /** What changed nothing of a node is told to nobody who watches: its revision may never come. */
+  async #seen({ revision = 0, ...counts }: Counts): Promise<void> {
+    const { replica } = this.#context;
+    const isChanged = (counts.changed ?? 1) + (counts.created ?? 0) + (counts.removed ?? 0) > 0;
+    if (isChanged && replica.revision < revision) await replica.reached(revision, PATIENCE);
   }
 
   async #bounded<T>(question: () => Promise<T>): Promise<T> {
