@@ -1,12 +1,13 @@
 /**
- * N simulated nodes through a real host and a real module process, over the control socket: from the change of cfg until the last
- * node is seen there. `--story onoff`: OFF → ON; `layercake`: unknown → images ACTIVE. `--nodes N`.
+ * N simulated nodes through a real host and a real module process: from the change of cfg, over the control socket or with `--via rest`
+ * over HTTP, until the last node is seen there. `--story onoff`: OFF → ON; `layercake`: unknown → images ACTIVE. `--nodes N`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Params } from '@kraken-hpc/sdk/wire';
 import { type Client, openClient } from '../../host/cli/client.ts';
 import type { Call } from '../../host/cli/io.ts';
 import { peakRssMb } from './frame.ts';
@@ -14,6 +15,7 @@ import { peakRssMb } from './frame.ts';
 const KRAKEN = new URL('../../host/dist/kraken.js', import.meta.url).pathname;
 /** Steps that one node takes in each story. */
 const STEPS = { onoff: 1, layercake: 7 } as const;
+const REST = { module: 'restapi', memoryMiB: 4096, config: { listen: '127.0.0.1:0', pages: '' } };
 /** Nodes in one part of a transaction: well under a line. */
 const PART = 5_000;
 
@@ -24,13 +26,13 @@ interface Options {
 }
 
 export async function run({ nodes = 10_000, via = 'socket', story = 'onoff' }: Options): Promise<Record<string, number | string>> {
-  if (via !== 'socket') throw new Error(`--via ${via}: only socket is there yet; rest comes with the REST plugin`);
+  if (via !== 'socket' && via !== 'rest') throw new Error(`--via ${via}: it is socket or rest`);
   if (!(story in STEPS)) throw new Error(`--story ${story}: it is onoff or layercake`);
   const dir = mkdtempSync(join(tmpdir(), 'kraken-bench-'));
   const socket = join(dir, 'control.sock');
   const parts = story === 'onoff' ? { parts: ['power'], pollEvery: '60s' } : { pollEvery: '60s' };
   const service = { module: 'simulator', memoryMiB: 4096, config: { scale: 0, persist: false, ...parts } };
-  writeFileSync(join(dir, 'config.json'), JSON.stringify({ services: { sim: service } }));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ services: { sim: service, ...(via === 'rest' ? { restapi: REST } : {}) } }));
   const host = spawn(
     process.execPath,
     [KRAKEN, 'up', '--data-dir', join(dir, 'data'), '--socket', socket, '--config', join(dir, 'config.json')],
@@ -39,7 +41,7 @@ export async function run({ nodes = 10_000, via = 'socket', story = 'onoff' }: O
     },
   );
   try {
-    const seconds = await measure(socket, nodes, story);
+    const seconds = await measure(socket, nodes, story, via);
     const mutations = nodes * STEPS[story];
     return {
       story,
@@ -58,22 +60,23 @@ export async function run({ nodes = 10_000, via = 'socket', story = 'onoff' }: O
   }
 }
 
-async function measure(socket: string, nodes: number, story: keyof typeof STEPS): Promise<number> {
+async function measure(socket: string, nodes: number, story: keyof typeof STEPS, via: string): Promise<number> {
   const path = story === 'onoff' ? '/physState' : '/images/state';
   const seen = new Counter(path);
   const client = await connected(socket, seen);
   await ready(client);
+  const way = via === 'rest' ? await overRest(client) : overSocket(client);
   await client.ask('state/watch', { paths: [path], view: 'dsc' });
   const goal = story === 'onoff' ? { physState: 'POWER_OFF' } : { physState: 'POWER_ON', runState: 'SYNC', images: { state: 'ACTIVE' } };
   const first = seen.until(story === 'onoff' ? 'POWER_OFF' : 'ACTIVE', nodes);
   let started = performance.now();
-  await create(client, nodes, goal);
+  await way.create(Array.from({ length: nodes }, (_, i) => ({ nodename: `n${i}`, platform: 'sim', ...goal })));
   await first;
   if (story === 'layercake') return (performance.now() - started) / 1000;
   await sleep(1_000);
   const on = seen.until('POWER_ON', nodes);
   started = performance.now();
-  await client.ask('node/set', { set: 'all', values: { '/physState': 'POWER_ON' } });
+  await way.switchOn();
   await on;
   return (performance.now() - started) / 1000;
 }
@@ -120,15 +123,44 @@ async function connected(socket: string, seen: Counter): Promise<Client> {
 async function ready(client: Client): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const { services } = await client.ask('service/list', {});
-    if (services.some((service) => service.service === 'sim' && service.state === 'ready')) return;
+    if (services.every(({ service, state }) => service === 'core' || state === 'ready')) return;
     await sleep(50);
   }
-  throw new Error('the simulator does not start: kraken service logs sim');
+  throw new Error('a service does not start: kraken service list');
 }
 
-async function create(client: Client, count: number, goal: object): Promise<void> {
-  for (let from = 0, part = 0; from < count; from += PART, part++) {
-    const nodes = Array.from({ length: Math.min(PART, count - from) }, (_, i) => ({ nodename: `n${from + i}`, platform: 'sim', ...goal }));
-    await client.ask('node/apply', { nodes, mode: 'put', tx: 'bench', part, last: from + PART >= count });
-  }
+/** How nodes are made and changed. */
+interface Way {
+  create(nodes: readonly object[]): Promise<void>;
+  switchOn(): Promise<void>;
+}
+
+function overSocket(client: Client): Way {
+  return {
+    create: async (nodes) => {
+      for (let from = 0, part = 0; from < nodes.length; from += PART, part++) {
+        const some = nodes.slice(from, from + PART) as Params<'node/apply'>['nodes'];
+        await client.ask('node/apply', { nodes: some, mode: 'put', tx: 'bench', part, last: from + PART >= nodes.length });
+      }
+    },
+    switchOn: async () => void (await client.ask('node/set', { set: 'all', values: { '/physState': 'POWER_ON' } })),
+  };
+}
+
+async function overRest(client: Client): Promise<Way> {
+  const { result } = await client.ask('service/call', { service: 'restapi', call: 'where' });
+  const ask = async (method: string, path: string, body: object): Promise<void> => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${(result as { readonly url: string }).url}/api/v1${path}`, {
+      method,
+      headers,
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${(await answer.text()).slice(0, 500)}`);
+    await answer.text();
+  };
+  return {
+    create: (nodes) => ask('PUT', '/nodes', { nodes }),
+    switchOn: () => ask('PATCH', '/nodes?selector=all', { physState: 'POWER_ON' }),
+  };
 }
