@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 /** Types the keys of each pair when its sign has been shown; prints all that was shown, and the exit code. */
 const SCRIPT = `
-import json, os, pty, select, sys, time
+import json, os, pty, select, signal, sys, time
 typing, command = json.loads(sys.argv[1]), sys.argv[2:]
 pid, fd = pty.fork()
 if pid == 0:
@@ -21,6 +21,8 @@ while time.time() < end:
         seen = len(shown)
         time.sleep(0.3)
         os.write(fd, keys.encode('latin1'))
+else:
+    os.kill(pid, signal.SIGKILL)
 _, status = os.waitpid(pid, 0)
 sys.stdout.write(shown.decode('utf8', 'replace').replace('\\r', ''))
 print('exit', os.waitstatus_to_exitcode(status))
