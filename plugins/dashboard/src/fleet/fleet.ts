@@ -71,7 +71,14 @@ export class Fleet {
       if (column) {
         if (view === 'dsc') this.changes++;
         if (column.set(view === 'dsc' ? 'seen' : 'wanted', at, to)) this.dirty.add(at);
-      } else if (view === 'cfg') this.#reshape(at, path, to);
+        continue;
+      }
+      // A whole member may come or go at once.
+      for (const below of this.columns.values()) {
+        if (!below.path.startsWith(`${path}/`)) continue;
+        if (below.set(view === 'dsc' ? 'seen' : 'wanted', at, within(to, below.path.slice(path.length)))) this.dirty.add(at);
+      }
+      if (view === 'cfg') this.#reshape(at, path, to);
     }
     return isStale;
   }
@@ -80,6 +87,8 @@ export class Fleet {
   #reshape(at: number, path: string, to: unknown): void {
     if (path === '/nodename') this.names[at] = String(to ?? this.ids[at]);
     else if (path === '/parentId') this.parents[at] = String(to ?? '');
+    else if (path === '/labels')
+      this.labels[at] = Object.fromEntries(Object.entries((to ?? {}) as object).map(([name, value]) => [name, String(value)]));
     else if (path.startsWith('/labels/')) {
       const { [path.slice(8)]: _gone, ...others } = this.labels[at] ?? {};
       this.labels[at] = to === undefined ? others : { ...others, [path.slice(8)]: String(to) };
@@ -109,6 +118,17 @@ export class Fleet {
     for (const labels of this.labels) for (const name in labels) counts.set(name, (counts.get(name) ?? 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => name);
   }
+}
+
+/** The value at a path below this one. */
+function within(value: unknown, path: string): unknown {
+  return path
+    .split('/')
+    .slice(1)
+    .reduce<unknown>(
+      (below, name) => (typeof below === 'object' && below !== null ? (below as Record<string, unknown>)[name] : undefined),
+      value,
+    );
 }
 
 function labelsOf(cfg: Listed['cfg']): Readonly<Record<string, string>> {

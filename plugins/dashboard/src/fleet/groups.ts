@@ -1,6 +1,7 @@
 /** Which nodes stand together, and in which order. Pure. */
-import type { Fleet, Grouping } from './fleet.ts';
+
 import type { Group } from '../grid/layout.ts';
+import type { Fleet, Grouping } from './fleet.ts';
 
 const COLLATOR = new Intl.Collator('en', { numeric: true });
 
