@@ -29,7 +29,7 @@ const EXITS = `Exit codes:
 ${pairs(
   [
     ['0', 'done'],
-    ['1', 'failed'],
+    ['1', 'failed; kraken doctor: there is a problem'],
     ['2', 'not understood, or to be confirmed with --yes'],
     ['3', 'refused'],
     ['4', 'no host answers'],
