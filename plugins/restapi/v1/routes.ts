@@ -59,6 +59,8 @@ function check(app: FastifyInstance): void {
   const bodies = new Ajv2020({ ...options, coerceTypes: false });
   const texts = new Ajv2020({ ...options, coerceTypes: 'array' });
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? bodies : texts).compile(schema as object));
+  // With its validators a scope loses the serializer of the one around it.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 }
 
 function healthRoutes(app: FastifyInstance, { replica }: Context): void {
