@@ -4,6 +4,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GLOBAL_OPTIONS } from '../../host/cli/command.ts';
@@ -143,6 +144,12 @@ test('names of nodes and services are the host’s; without a host there are non
 
 test('a host that does not answer is not waited for', async () => {
   const started = performance.now();
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await host.run({ ...knows, args: ['completion', 'bash', '--', 'node', 'get', ''] });
+  // The fake host has one of its own for a moment.
+  await sleep(100);
+  assert.ok(timers() <= before, 'whoever was answered waits on');
   const { out, exit } = await host.run({
     answers: { 'state/read': () => new Promise(() => undefined) },
     args: ['completion', 'bash', '--', 'node', 'get', ''],

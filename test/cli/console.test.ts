@@ -19,7 +19,12 @@ const answers = {
 
 /** It says what it was given, then what is typed, until q. In raw mode, as ipmitool and virsh are, Ctrl-C is a character. */
 const TOOL = `#!/usr/bin/env python3
-import os, sys, termios, tty
+import os, signal, sys, termios, tty
+if os.environ.get('TOOL_COOKED'):
+    def interrupted(*_): print('interrupted', flush=True); sys.exit(0)
+    signal.signal(signal.SIGINT, interrupted)
+    print('uid', flush=True)
+    signal.pause()
 print('args', *sys.argv[1:], 'password', os.environ.get('IPMI_PASSWORD'), 'uid', os.getuid(), flush=True)
 before = termios.tcgetattr(0)
 tty.setraw(0)
@@ -60,6 +65,10 @@ async function inConsole(keys: string, args: readonly string[], env: Readonly<Re
 test('what is typed reaches the program, Ctrl-C too, and its end is ours', { skip }, async () => {
   const shown = await inConsole('a\u0003bq', ['node', 'console', 'kr1']);
   assert.match(shown, /^Console of kr1, by ipmitool; leave it with ~\.\nargs -E sol password topsecret uid \d+\n<61><03><62>\n?exit 0\n$/);
+});
+
+test('Ctrl-C is the program’s, whatever it makes of it', { skip }, async () => {
+  assert.match(await inConsole('\u0003', ['node', 'console', 'kr1'], { TOOL_COOKED: '1' }), /interrupted\nexit 0\n$/);
 });
 
 test('a program that fails makes the command fail', { skip }, async () => {

@@ -63,6 +63,14 @@ test('what the unit says of data, sockets and capabilities', () => {
   assert.match(usual, /^Environment=KRAKEN_RUN_DIR=\/run\/kraken\/keys$/m);
   assert.match(usual, /^ProtectHome=yes$/m);
   assert.doesNotMatch(usual, /ReadWritePaths/);
+  for (const line of [
+    'NoNewPrivileges=yes',
+    'ProtectSystem=strict',
+    'RestrictNamespaces=yes',
+    'SystemCallFilter=@system-service',
+    'UMask=0077',
+  ])
+    assert.ok(usual.includes(`\n${line}\n`), line);
   const other = unitText({ command: [join('/', 'home', 'ada', 'node'), 'x'], paths: OTHER, user: 'root' });
   assert.match(other, /^Environment="KRAKEN_DATA_DIR=\/srv\/k 1\/data"$/m);
   assert.match(other, /^ReadWritePaths="\/srv\/k 1\/data" \/srv\/run$/m);
