@@ -90,6 +90,11 @@ function columnsOf(call: Call): Column[] {
 }
 
 function parseColumns(fields: string): Column[] {
+  if (/(?:^|,)\s*extensions\s*(?:,|$)/.test(fields))
+    throw usage(
+      "the original's column extensions is a member for each extension here",
+      'Name them, as in -f ipv4,pxe,images; or -j --original',
+    );
   return fields
     .split(',')
     .map((text) => text.trim())

@@ -7,7 +7,7 @@ export const NODES: readonly Command[] = [
       TYPE,
       ORIGINAL,
       ['-j, --json', 'the same as -o json'],
-      ['-f, --fields <columns>', 'columns: name,id,physState,pxe.state,labels.rack'],
+      ['-f, --filter, --fields <columns>', 'columns: name,id,physState,pxe.state,labels.rack'],
     ],
     examples: ['kraken node list', 'kraken node list @rack=r3 -f name,physState,images.state', 'kraken node list -t cfg -j'],
   }),

@@ -172,6 +172,8 @@ export const CASES: readonly Case[] = [
   ['node list -t dsc -j -f nodename,physState,images,labels.rack', list],
   ['node list -t cfg -f runState', list],
   ['node list -f physState --original -j', list],
+  ['node list --filter id,runState', list],
+  ['node list -f extensions,services', list],
   ['node list -f name,id,physState', list],
   [
     'node list -f nodename,/physState,labels',
