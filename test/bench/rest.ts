@@ -58,6 +58,7 @@ async function measure(asked: Asked, nodes: number, seconds: number, dialect: st
     .map(({ id }) => id);
   if (dialect !== 'original') {
     Object.assign(figures, await lists(asked, '', '/api/v1/nodes?limit=100000', '/api/v1/nodes?limit=100000&selector=@rack=r7'));
+    figures['fieldsMs'] = await timed(() => asked.ask('GET', '/api/v1/nodes?limit=100000&fields=physState,runState,images.state,/labels/'));
     Object.assign(
       figures,
       await singles(
