@@ -102,6 +102,26 @@ test('who reads what is printed may stop at any time', async () => {
   assert.deepEqual([exit, err], [0, '']);
 });
 
+for (const [tool, file, nodes] of [
+  ['warewulf', 'nodes.conf', 3],
+  ['hosts', 'hosts', 5],
+  ['genders', 'genders', 18],
+] as const) {
+  test(`a host takes what is imported from ${tool}, once, and what is written down of it`, async () => {
+    const from = join(folder, file);
+    writeFileSync(from, readFileSync(new URL(`../fixtures/import/${file}`, import.meta.url), 'utf8').replaceAll('kr', 'other'));
+    const said = await kraken('node', 'import', from, '--from', tool);
+    assert.deepEqual([said.exit, said.out], [0, `${nodes} nodes created, 0 changed, 0 unchanged.\n`], said.err);
+    assert.match((await kraken('node', 'import', from, '--from', tool)).out, new RegExp(`^0 nodes created, 0 changed, ${nodes} unchanged`));
+    const { out } = await kraken('node', 'import', from, '--from', tool, '-o', 'yaml');
+    writeFileSync(join(folder, 'imported.yaml'), out);
+    assert.match(
+      (await kraken('node', 'apply', join(folder, 'imported.yaml'))).out,
+      new RegExp(`^0 nodes created, 0 changed, ${nodes} unchanged`),
+    );
+  });
+}
+
 test('the doctor sees the host that runs, and says what it found as data', async () => {
   const { exit, out, err } = await kraken('doctor', '--config', join(folder, 'k.yaml'), '-o', 'json');
   const { findings } = JSON.parse(out) as { findings: readonly { check: string; status: string; found: string }[] };
@@ -114,7 +134,7 @@ test('the doctor sees the host that runs, and says what it found as data', async
   assert.equal(one('version'), 'ok: host and command are 0.1.0');
   assert.equal(one('configuration'), `ok: ${folder}/k.yaml`);
   assert.match(one('data'), /^(?:ok|warning|problem): (?:only )?\d+ MiB are free/);
-  assert.equal(one('nodes'), 'ok: none of 4001 waits for a person');
+  assert.equal(one('nodes'), 'ok: none of 4027 waits for a person');
   assert.equal(exit, findings.some(({ status }) => status === 'problem') ? 1 : 0);
 });
 
