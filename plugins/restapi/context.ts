@@ -7,11 +7,12 @@ import type { Tokens } from './access/tokens.ts';
 import type { Config } from './config.ts';
 import type { Hub } from './events/hub.ts';
 import type { Sockets } from './events/sockets.ts';
+import type { Operator } from './gate.ts';
 import type { Replica } from './replica/replica.ts';
 
 export interface Context {
   readonly config: Config;
-  readonly host: Life<never, never, never>['host'];
+  readonly host: Operator;
   readonly replica: Replica;
   readonly hub: Hub;
   /** Routes of WebSockets. */

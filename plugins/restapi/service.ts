@@ -9,6 +9,7 @@ import { type Config, placeOf } from './config.ts';
 import type { Context } from './context.ts';
 import { Hub } from './events/hub.ts';
 import { Sockets } from './events/sockets.ts';
+import { Operator } from './gate.ts';
 import { Replica } from './replica/replica.ts';
 import { buildServer } from './server.ts';
 
@@ -40,7 +41,7 @@ export class Service {
     const access = new Access(config, tokens, now);
     const context: Context = {
       config,
-      host,
+      host: new Operator(host),
       self: self.node,
       replica,
       hub,

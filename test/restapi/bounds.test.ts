@@ -9,6 +9,7 @@ import { Tokens } from '../../plugins/restapi/access/tokens.ts';
 import type { Config } from '../../plugins/restapi/config.ts';
 import type { Context } from '../../plugins/restapi/context.ts';
 import { Sockets } from '../../plugins/restapi/events/sockets.ts';
+import { Operator } from '../../plugins/restapi/gate.ts';
 import type { Refused } from '../../plugins/restapi/problem.ts';
 import { buildServer } from '../../plugins/restapi/server.ts';
 import { Asking } from '../../plugins/restapi/v1/host.ts';
@@ -97,6 +98,32 @@ test('questions to the engine: so many at once, some wait, more are sent away; t
   const last = asking.ask('node/explain', { set: 'kr0' });
   asked.at(-1)?.();
   await last;
+});
+
+test('however many change nodes at once: the host is asked no more than it takes, the others wait', async () => {
+  let inside = 0;
+  let most = 0;
+  const operator = new Operator({
+    operate: async () => {
+      most = Math.max(most, ++inside);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside--;
+      return {} as never;
+    },
+  });
+  const change = (): Promise<unknown> => operator.operate('node/set', { set: 'kr1', values: {} });
+  await Promise.all(Array.from({ length: 200 + 4_096 }, change));
+  assert.equal(most, 200);
+  const all = await Promise.allSettled(Array.from({ length: 200 + 4_096 + 3 }, change));
+  const refused = all.flatMap((one) => (one.status === 'rejected' ? [one.reason as Refused] : []));
+  assert.deepEqual(
+    refused.map(({ status, retryAfter }) => [status, retryAfter]),
+    [
+      [503, 1],
+      [503, 1],
+      [503, 1],
+    ],
+  );
 });
 
 test('a stream gives signs of life, and ends with its token', async (t) => {

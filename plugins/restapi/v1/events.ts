@@ -47,8 +47,13 @@ export function eventRoutes(app: FastifyInstance, context: Context): Streams {
       reply.raw.once('close', () => void open--);
       const outlet = new EventStream(reply);
       const left = new Promise<void>((resolve) => void reply.raw.once('close', resolve));
-      const leave = await streams.join(outlet, wanted, request.principal.token);
-      void left.then(leave);
+      try {
+        const leave = await streams.join(outlet, wanted, request.principal.token);
+        void left.then(leave);
+      } catch {
+        // It has begun: a client that is cut off comes again.
+        outlet.close();
+      }
     },
   );
   context.sockets.route(

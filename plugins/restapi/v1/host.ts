@@ -2,6 +2,7 @@
 import { CODES, type MethodName, type Params, type Result, type Revision, RpcError } from '@kraken-hpc/sdk/wire';
 import type { FastifyRequest } from 'fastify';
 import { type Context, onBehalfOf } from '../context.ts';
+import { Gate } from '../gate.ts';
 import { Refused, refusedOf } from '../problem.ts';
 
 /** Questions under way at once; more wait, and beyond that somebody has to come again. */
@@ -30,8 +31,7 @@ const SEEN: ReadonlySet<string> = new Set(['node/apply', 'node/set', 'node/delet
 export class Asking {
   readonly #context: Context;
   readonly #underWay = new Map<string, Promise<unknown>>();
-  readonly #waiting: (() => void)[] = [];
-  #asked = 0;
+  readonly #gate = new Gate(MOST_ASKED, MOST_WAITING, 'the engine');
   /** Changes that came in together go to the host in one write, and to disk with one sync. */
   #gathering: Promise<void> | undefined;
 
@@ -44,7 +44,7 @@ export class Asking {
     const key = `${method} ${JSON.stringify(params)}`;
     let answer = this.#underWay.get(key) as Promise<Result<M>> | undefined;
     if (answer === undefined) {
-      answer = this.#bounded(() => this.#context.host.operate(method, params)).finally(() => this.#underWay.delete(key));
+      answer = this.#gate.run(() => this.#context.host.operate(method, params)).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, answer);
     }
     try {
@@ -76,25 +76,6 @@ export class Asking {
     const isChanged = (counts.changed ?? 1) + (counts.created ?? 0) + (counts.removed ?? 0) > 0;
     if (isChanged && replica.revision < revision) await replica.reached(revision, PATIENCE);
   }
-
-  async #bounded<T>(question: () => Promise<T>): Promise<T> {
-    if (this.#asked >= MOST_ASKED) {
-      if (this.#waiting.length >= MOST_WAITING) throw tooMuch();
-      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
-    } else this.#asked++;
-    try {
-      return await question();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#asked--;
-    }
-  }
-}
-
-function tooMuch(): Refused {
-  const why = `${MOST_ASKED} questions are asked of the engine at the moment, and ${MOST_WAITING} wait`;
-  return new Refused(503, { what: 'it is not asked', where: '', why, todo: 'Try again in a second' }, { retryAfter: 1 });
 }
 
 const nowhere: Place = () => undefined;
