@@ -7,6 +7,7 @@ import type { Tokens } from './tokens.ts';
 
 /** The name of the cookie that a browser's session is kept in. */
 export const COOKIE = 'kraken_token';
+const IN_COOKIES = new RegExp(`(?:^|; *)${COOKIE}=([^;]+)`);
 /** As a subprotocol of a WebSocket: a browser can set no header there. */
 export const SUBPROTOCOL = 'kraken.token.';
 
@@ -145,10 +146,9 @@ function tokenOf({ headers }: Asking): Given | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   if (bearer !== undefined) return { token: bearer, by: 'header' };
   if (headers.authorization !== undefined) return { token: '', by: 'header' };
-  const protocols = String(headers['sec-websocket-protocol'] ?? '').split(/ *, */);
-  const offered = protocols.find((name) => name.startsWith(SUBPROTOCOL));
+  const offered = headers['sec-websocket-protocol']?.split(/ *, */).find((name) => name.startsWith(SUBPROTOCOL));
   if (offered !== undefined) return { token: offered.slice(SUBPROTOCOL.length), by: 'subprotocol' };
-  const cookie = new RegExp(`(?:^|; *)${COOKIE}=([^;]+)`).exec(headers.cookie ?? '')?.[1];
+  const cookie = headers.cookie === undefined ? undefined : IN_COOKIES.exec(headers.cookie)?.[1];
   return cookie === undefined ? undefined : { token: cookie, by: 'cookie' };
 }
 
