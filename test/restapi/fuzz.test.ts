@@ -366,6 +366,31 @@ test(`every route of both dialects, seed ${SEED}`, async (t) => {
     );
   });
 
+  await t.test('what is no frame after the upgrade, frames that never end, words that nobody knows', async () => {
+    const upgrade =
+      'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+    const random = (length: number): string => Buffer.from(Array.from({ length }, () => Math.floor(next() * 256))).toString('latin1');
+    /** A masked text frame; the mask is zero. */
+    const text = (words: string): string => `\u0081${String.fromCharCode(0x80 | words.length)}\u0000\u0000\u0000\u0000${words}`;
+    const frames = [
+      ...Array.from({ length: 12 }, () => random(1 + Math.floor(next() * 300))),
+      text('{'),
+      text('null'),
+      text('{"command":"SUBSCRIBE"}'),
+      text('{"command":{},"type":[]}'),
+      text('{"command":"SUBSCRIBE","type":"__proto__"}'),
+      `\u0081\u00ff\u0000\u0000\u0000\u0001\u0000\u0000\u0000\u0000${random(300)}`,
+      '\u0001\u00fe\u00ff\u00ff'.repeat(50),
+      '\u0089\u0080\u0000\u0000\u0000\u0000'.repeat(2_000),
+    ];
+    await Promise.all(
+      [`${V1}/events`, '/ws'].flatMap((path) =>
+        frames.map((frame) => spoken(rest, [`GET ${path} HTTP/1.1\r\nhost: localhost\r\n${upgrade}\r\n`, frame], 400)),
+      ),
+    );
+    await lives();
+  });
+
   await t.test('clients that trickle keep nobody waiting', async () => {
     const { hostname, port } = new URL(rest.url);
     const slow = Array.from({ length: 60 }, (_, i) => {
@@ -397,7 +422,7 @@ test(`every route of both dialects, seed ${SEED}`, async (t) => {
 });
 
 /** What comes back for these bytes, until the other end closes or is silent. */
-function spoken({ url }: Rest, parts: readonly string[]): Promise<string> {
+function spoken({ url }: Rest, parts: readonly string[], silence = 1_500): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     let text = '';
@@ -406,7 +431,7 @@ function spoken({ url }: Rest, parts: readonly string[]): Promise<string> {
       socket.destroy();
       resolve(text);
     };
-    socket.setTimeout(1_500, end);
+    socket.setTimeout(silence, end);
     socket.on('data', (part: Buffer) => void (text += part.toString('latin1')));
     socket.on('close', end).on('error', end);
     for (const part of parts) socket.write(part, 'latin1');
