@@ -77,6 +77,7 @@ function isEntry(path: string): boolean {
   return (
     /^sdk\/(?:index|power\/index|state\/index|testing|wire\/index)\.ts$/.test(path) ||
     /^plugins\/[^/]+\/(?:main|module)\.ts$/.test(path) ||
+    /^plugins\/[^/]+\/(?:vite\.config|src\/main|src\/.*\.worker)\.tsx?$/.test(path) ||
     path === 'host/cli/kraken.ts' ||
     path.startsWith('schemas/')
   );

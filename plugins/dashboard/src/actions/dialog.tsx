@@ -1,6 +1,7 @@
 /** Every action is asked for here: what it is, which nodes, what it would do, and why. Nothing is done before that was seen. */
-import { signal } from '@preact/signals';
+
 import { foldNames } from '@kraken-hpc/sdk/state';
+import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { api, type PlanReport, type Refusal, refusalOf } from '../api/client.ts';
 import { complain, fleet, look, say, schema, selected, targets } from '../shell/desk.ts';
@@ -70,7 +71,12 @@ function Form({ action, nodes }: { readonly action: Action; readonly nodes: read
       {words.why === 'none' ? null : (
         <label>
           <span>Why{words.why === 'needed' ? '' : ' (kept in the history)'}</span>
-          <input value={choices.why} required={words.why === 'needed'} maxLength={500} onInput={(event) => take({ why: event.currentTarget.value })} />
+          <input
+            value={choices.why}
+            required={words.why === 'needed'}
+            maxLength={500}
+            onInput={(event) => take({ why: event.currentTarget.value })}
+          />
         </label>
       )}
       {action.kind === 'hold' ? (
@@ -89,7 +95,11 @@ function Form({ action, nodes }: { readonly action: Action; readonly nodes: read
         <button type="button" onClick={() => void (isOpen.value = false)}>
           Cancel
         </button>
-        <button type="submit" class={(plan.report?.powerCycles[1] ?? 0) > 0 ? 'is-first is-grave' : 'is-first'} disabled={isBusy || !isReady || (words.isPlanned && plan.report === undefined)}>
+        <button
+          type="submit"
+          class={(plan.report?.powerCycles[1] ?? 0) > 0 ? 'is-first is-grave' : 'is-first'}
+          disabled={isBusy || !isReady || (words.isPlanned && plan.report === undefined)}
+        >
           {words.verb}
         </button>
       </footer>
@@ -117,10 +127,10 @@ function Values({ choices, take }: { readonly choices: Choices; readonly take: (
           ))}
         </datalist>
       </label>
-      <label>
+      <label for="set-value">
         <span>Value</span>
         {field ? (
-          <select required value={choices.value} onChange={(event) => take({ value: event.currentTarget.value })}>
+          <select id="set-value" required value={choices.value} onChange={(event) => take({ value: event.currentTarget.value })}>
             <option value="" disabled>
               choose
             </option>
@@ -131,7 +141,7 @@ function Values({ choices, take }: { readonly choices: Choices; readonly take: (
             ))}
           </select>
         ) : (
-          <input required value={choices.value} onChange={(event) => take({ value: event.currentTarget.value })} />
+          <input id="set-value" required value={choices.value} onChange={(event) => take({ value: event.currentTarget.value })} />
         )}
       </label>
     </div>
@@ -161,9 +171,13 @@ function usePlan(action: Action, selector: string, { path, value }: Choices): Pl
   return planned;
 }
 
-function intent(action: Action, path: string, value: string): { readonly values?: Readonly<Record<string, unknown>>; readonly order?: 'reboot' } {
+function intent(
+  action: Action,
+  path: string,
+  value: string,
+): { readonly values?: Readonly<Record<string, unknown>>; readonly order?: 'reboot' } {
   if (action.kind === 'power') return { values: { '/physState': action.to === 'on' ? 'POWER_ON' : 'POWER_OFF' } };
-  if (action.kind === 'set') return { values: { [path]: valueOf(value) } };
+  if (action.kind === 'set') return { values: { [path]: typed(value) } };
   return action.kind === 'reboot' ? { order: 'reboot' } : { values: {} };
 }
 
@@ -185,7 +199,7 @@ async function perform(action: Action, selector: string, { why, hours, path, val
     case 'retry':
       return said(await api.retry(selector, false));
     case 'set':
-      return said(await api.set(selector, patchOf(path, valueOf(value))));
+      return said(await api.set(selector, patchOf(path, typed(value))));
     default:
       return action satisfies never;
   }
@@ -196,7 +210,7 @@ function pathOf(text: string): string {
 }
 
 /** Numbers and true or false are what they look like; all else is text. */
-function valueOf(text: string): unknown {
+function typed(text: string): unknown {
   return /^(?:-?\d+(?:\.\d+)?|true|false|null)$/.test(text) ? JSON.parse(text) : text;
 }
 

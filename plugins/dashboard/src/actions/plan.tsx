@@ -18,7 +18,9 @@ export function Plan({ plan, refusal }: { readonly plan: PlanReport | undefined;
   return (
     <section class="plan" aria-label="What it would do">
       <p class={most > 0 ? 'cycles is-some' : 'cycles'}>
-        {most === 0 ? 'No machine is switched off or reset.' : `${rangeOf(powerCycles)} ${most === 1 ? 'machine is' : 'machines are'} switched off or reset.`}
+        {most === 0
+          ? 'No machine is switched off or reset.'
+          : `${rangeOf(powerCycles)} ${most === 1 ? 'machine is' : 'machines are'} switched off or reset.`}
       </p>
       {groups.slice(0, MOST_GROUPS).map((group) => (
         <div key={group.nodes[0]} class="plan-group">

@@ -21,13 +21,11 @@ export class Refusal extends Error {
 export type Explanation = Result<'node/explain'>['nodes'][number];
 export type PlanReport = Result<'node/plan'>;
 export type EngineStatus = Result<'engine/status'>;
-export type WaitingGroup = EngineStatus['waiting'][number];
-export type ServiceStatus = EngineStatus['services'][number];
 export type History = Result<'node/history'>;
 export type Change = History['changes'][number];
 export type Schema = Result<'schema/get'>;
 export type Done = Result<'node/set'>;
-export type { Event, Fact, GraphView };
+export type { Event, GraphView };
 
 /** A node whose cfg and dsc are {path: value}, as `fields` was asked for. */
 export interface Listed {
@@ -114,7 +112,10 @@ export const api = {
   node: (id: string) => request('GET', `nodes/${id}?facts=true`) as Promise<Whole>,
   explain: (id: string) => request('GET', `nodes/${id}/explain`) as Promise<Explanation>,
   history: (id: string | undefined, before?: number) =>
-    request('GET', `${id === undefined ? 'history' : `nodes/${id}/history`}?limit=50${before === undefined ? '' : `&before=${before}`}`) as Promise<History>,
+    request(
+      'GET',
+      `${id === undefined ? 'history' : `nodes/${id}/history`}?limit=50${before === undefined ? '' : `&before=${before}`}`,
+    ) as Promise<History>,
   graph: (id?: string) => request('GET', id === undefined ? 'graph' : `nodes/${id}/graph`) as Promise<GraphView>,
   engine: () => request('GET', 'engine') as Promise<EngineStatus>,
   holds: () => request('GET', 'holds') as Promise<{ readonly holds: readonly Hold[] }>,
@@ -123,7 +124,8 @@ export const api = {
     request('POST', 'plan', about) as Promise<PlanReport>,
   set: (selector: string, patch: object) => request('PATCH', `nodes?${set(selector)}`, patch) as Promise<Done>,
   power: (selector: string, to: 'on' | 'off', why: string) => request('POST', 'power', { selector, to, ...reason(why) }) as Promise<Done>,
-  reboot: (selector: string, cycle: boolean, why: string) => request('POST', 'reboots', { selector, cycle, ...reason(why) }) as Promise<Done>,
+  reboot: (selector: string, cycle: boolean, why: string) =>
+    request('POST', 'reboots', { selector, cycle, ...reason(why) }) as Promise<Done>,
   hold: (selector: string, why: string, until?: number) =>
     request('POST', 'holds', { selector, why, ...(until === undefined ? {} : { until }) }) as Promise<Done>,
   release: (selector: string) => request('DELETE', `holds?${set(selector)}`) as Promise<Done>,
@@ -140,5 +142,9 @@ function reason(why: string): { readonly why?: string } {
 /** For a person, whatever it was. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  return new Refusal(0, { title: 'something in this page is broken', why: error instanceof Error ? error.message : String(error), todo: 'Load it again' });
+  return new Refusal(0, {
+    title: 'something in this page is broken',
+    why: error instanceof Error ? error.message : String(error),
+    todo: 'Load it again',
+  });
 }

@@ -11,7 +11,7 @@ export interface Look {
 
 type Meaning = 'good' | 'off' | 'moving' | 'ready' | 'bad' | 'worst' | 'unknown';
 
-export const PALETTES: Readonly<Record<'light' | 'dark', Readonly<Record<Meaning, string>>>> = {
+const PALETTES: Readonly<Record<'light' | 'dark', Readonly<Record<Meaning, string>>>> = {
   light: { good: '#009e73', off: '#8d99a6', moving: '#56b4e9', ready: '#0072b2', bad: '#e69f00', worst: '#d55e00', unknown: '#d7dde3' },
   dark: { good: '#12b886', off: '#5d6b7a', moving: '#56b4e9', ready: '#3b8fd1', bad: '#f0b429', worst: '#ee6a1f', unknown: '#2d3742' },
 };

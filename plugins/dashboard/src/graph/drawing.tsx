@@ -14,6 +14,13 @@ interface Window {
 const LEAST = 0.2;
 const MOST = 6;
 const STEP = 60;
+const PANS: Readonly<Record<string, readonly [x: number, y: number]>> = {
+  ArrowLeft: [-STEP, 0],
+  ArrowRight: [STEP, 0],
+  ArrowUp: [0, -STEP],
+  ArrowDown: [0, STEP],
+};
+const ZOOMS: Readonly<Record<string, number>> = { '+': 0.8, '-': 1.25 };
 /** Of what is smaller nobody reads the words: it is panned instead. */
 const READABLE = 1.35;
 
@@ -44,21 +51,14 @@ export function Drawing({ graph, placed }: { readonly graph: Graph; readonly pla
   };
   const pan = (x: number, y: number): void => setWindow({ ...window, x: window.x + x * window.zoom, y: window.y + y * window.zoom });
   const press = (event: KeyboardEvent): void => {
-    const steps: Readonly<Record<string, () => void>> = {
-      '+': () => zoomBy(0.8),
-      '-': () => zoomBy(1.25),
-      ArrowLeft: () => pan(-STEP, 0),
-      ArrowRight: () => pan(STEP, 0),
-      ArrowUp: () => pan(0, -STEP),
-      ArrowDown: () => pan(0, STEP),
-    };
-    const step = steps[event.key];
-    if (!step) return;
-    step();
+    const step = PANS[event.key];
+    const zoom = ZOOMS[event.key];
+    if (step) pan(...step);
+    else if (zoom !== undefined) zoomBy(zoom);
+    else return;
     event.preventDefault();
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: it is panned and zoomed with keys, and is no form.
     <div
       class="drawing"
       ref={frame}
@@ -78,11 +78,20 @@ export function Drawing({ graph, placed }: { readonly graph: Graph; readonly pla
         const from = drag.current;
         if (!from) return;
         const { zoom } = from.window;
-        setWindow({ ...from.window, x: from.window.x - (event.clientX - from.x) * zoom, y: from.window.y - (event.clientY - from.y) * zoom });
+        setWindow({
+          ...from.window,
+          x: from.window.x - (event.clientX - from.x) * zoom,
+          y: from.window.y - (event.clientY - from.y) * zoom,
+        });
       }}
       onPointerUp={() => void (drag.current = undefined)}
     >
-      <svg aria-hidden="true" width="100%" height="100%" viewBox={`${window.x} ${window.y} ${size.width * window.zoom} ${size.height * window.zoom}`}>
+      <svg
+        aria-hidden="true"
+        width="100%"
+        height="100%"
+        viewBox={`${window.x} ${window.y} ${size.width * window.zoom} ${size.height * window.zoom}`}
+      >
         <Marks />
         {graph.edges.map((edge) => (
           <Edge key={edge.id} edge={edge} points={placed.lines[edge.id] ?? []} />
@@ -105,7 +114,16 @@ function Marks() {
   return (
     <defs>
       {['current', 'path', 'other'].map((mark) => (
-        <marker key={mark} id={`tip-${mark}`} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
+        <marker
+          key={mark}
+          id={`tip-${mark}`}
+          viewBox="0 0 8 8"
+          refX="7"
+          refY="4"
+          markerWidth="7"
+          markerHeight="7"
+          orient="auto-start-reverse"
+        >
           <path d="M0 0 L8 4 L0 8 z" class={`tip is-${mark}`} />
         </marker>
       ))}
@@ -113,7 +131,13 @@ function Marks() {
   );
 }
 
-function Edge({ edge, points }: { readonly edge: Graph['edges'][number]; readonly points: readonly { readonly x: number; readonly y: number }[] }) {
+function Edge({
+  edge,
+  points,
+}: {
+  readonly edge: Graph['edges'][number];
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}) {
   const [first, ...rest] = points;
   const middle = points[Math.floor(points.length / 2)];
   if (!first || !middle) return null;

@@ -9,7 +9,11 @@ const MOST_ROWS = 8;
 
 export function rowsOf({ state }: GraphView['nodes'][number]): string[] {
   const rows = Object.entries(state).map(([path, value]) => `${fieldName(path)}: ${String(value)}`);
-  return rows.length > MOST_ROWS ? [...rows.slice(0, MOST_ROWS - 1), `… ${rows.length - MOST_ROWS + 1} more`] : rows.length === 0 ? ['any'] : rows;
+  return rows.length > MOST_ROWS
+    ? [...rows.slice(0, MOST_ROWS - 1), `… ${rows.length - MOST_ROWS + 1} more`]
+    : rows.length === 0
+      ? ['any']
+      : rows;
 }
 
 export function boxesOf({ nodes }: GraphView): Box[] {

@@ -2,7 +2,7 @@
 import { Graph, layout } from '@dagrejs/dagre';
 import type { PlaceAsked, Placed } from './place.ts';
 
-onmessage = ({ data }: MessageEvent<PlaceAsked>) => {
+self.onmessage = ({ data }: MessageEvent<PlaceAsked>) => {
   postMessage(place(data));
 };
 

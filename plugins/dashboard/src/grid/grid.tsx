@@ -171,7 +171,6 @@ export function Grid() {
     board.current?.all();
   });
   return (
-    // biome-ignore lint/a11y/useSemanticElements: squares on a canvas are no elements; the table view has the same nodes as rows.
     <div
       class="grid"
       ref={scroller}

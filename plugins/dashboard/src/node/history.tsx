@@ -64,7 +64,11 @@ function Item({ change, isOfAll }: { readonly change: Change; readonly isOfAll: 
             {path} {to === true ? '' : textOf(to)}
           </>
         ) : path === '' ? (
-          <>{to === undefined ? 'deleted' : 'created'}</>
+          to === undefined ? (
+            'deleted'
+          ) : (
+            'created'
+          )
         ) : (
           <>
             <strong>{fieldName(path)}</strong> {textOf(from) || 'nothing'} → {textOf(to) || 'nothing'}

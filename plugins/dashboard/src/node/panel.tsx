@@ -48,7 +48,8 @@ export function NodePanel({ id }: { readonly id: string }) {
       </header>
       {explanation ? (
         <p class={`walk is-${explanation.walk}`}>
-          <strong>{WALKS[explanation.walk] ?? explanation.walk}</strong> {explanation.summary} <span class="faint">{ago(explanation.since)}</span>
+          <strong>{WALKS[explanation.walk] ?? explanation.walk}</strong> {explanation.summary}{' '}
+          <span class="faint">{ago(explanation.since)}</span>
         </p>
       ) : null}
       {hold ? (

@@ -28,9 +28,11 @@ export function State({ node, explanation }: { readonly node: Whole; readonly ex
               </th>
             </tr>
           )}
-          {rows.filter((row) => row.part === part).map((row) => (
-            <ValueRow key={row.path} row={row} />
-          ))}
+          {rows
+            .filter((row) => row.part === part)
+            .map((row) => (
+              <ValueRow key={row.path} row={row} />
+            ))}
         </tbody>
       ))}
     </table>

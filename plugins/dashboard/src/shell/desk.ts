@@ -1,6 +1,6 @@
 /** What the page knows and shows: one fleet that events change in place, and signals for all that is small. */
 import { batch, computed, effect, signal } from '@preact/signals';
-import { api, type EngineStatus, type Event, type Hold, type Me, Refusal, refusalOf, type Schema } from '../api/client.ts';
+import { api, type EngineStatus, type Event, type Hold, type Me, type Refusal, refusalOf, type Schema } from '../api/client.ts';
 import { type Connection, Live } from '../api/live.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { go, route } from './route.ts';
@@ -98,7 +98,8 @@ async function load(): Promise<number> {
 let reading: number | undefined;
 /** Nodes came or went: they are read anew soon, however many did. */
 function readSoon(): void {
-  reading ??= window.setTimeout(() => {
+  if (reading !== undefined) return;
+  reading = window.setTimeout(() => {
     reading = undefined;
     void load().catch(complain);
   }, 1_000);
@@ -124,7 +125,7 @@ export async function look(): Promise<void> {
 }
 
 /** Which nodes the filter names now; the host that knows sets says so. */
-export async function filter(): Promise<void> {
+async function filter(): Promise<void> {
   const { filter: text } = route.value;
   if (text === '') {
     batch(() => {

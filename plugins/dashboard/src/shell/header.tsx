@@ -1,6 +1,7 @@
 /** Who we are, how many nodes are where they should be, whether this is live, and the ways to the other views. */
-import { api } from '../api/client.ts';
+
 import { ask } from '../actions/dialog.tsx';
+import { api } from '../api/client.ts';
 import { complain, connection, fleet, knownAt, look, me, shape, status } from './desk.ts';
 import { isHelpOpen } from './help.tsx';
 import { go, route, type View } from './route.ts';

@@ -29,7 +29,9 @@ export function Help() {
           </div>
         ))}
       </dl>
-      <p class="faint">A square: its left half is one field, its right half another (Settings). A cut corner: something else is wanted. Hatched: wrong.</p>
+      <p class="faint">
+        A square: its left half is one field, its right half another (Settings). A cut corner: something else is wanted. Hatched: wrong.
+      </p>
     </Dialog>
   );
 }

@@ -52,7 +52,12 @@ function Counts({ side, column }: { readonly side: string; readonly column: Colu
       <ul>
         {rows.map(({ value, nodes }) => (
           <li key={value}>
-            <button type="button" class="quiet" disabled={value === ''} onClick={() => go({ filter: `${fieldName(column.path)}=${value}` })}>
+            <button
+              type="button"
+              class="quiet"
+              disabled={value === ''}
+              onClick={() => go({ filter: `${fieldName(column.path)}=${value}` })}
+            >
               <Swatch value={value} />
               {wordOf(value)} <strong>{nodes.toLocaleString('en')}</strong>
             </button>

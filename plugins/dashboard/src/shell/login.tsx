@@ -34,7 +34,9 @@ export function Login() {
           onInput={(event) => setToken(event.currentTarget.value)}
         />
         <p id="token-says" class={refusal ? 'refusal' : 'faint'} role={refusal ? 'alert' : undefined}>
-          {refusal ? `${refusal.message}: ${refusal.why}. ${refusal.todo}` : 'An administrator makes one: kraken token create --user NAME --role ROLE'}
+          {refusal
+            ? `${refusal.message}: ${refusal.why}. ${refusal.todo}`
+            : 'An administrator makes one: kraken token create --user NAME --role ROLE'}
         </p>
         <button type="submit" class="is-first">
           Log in

@@ -1,11 +1,11 @@
 /** Which field colours which half, how values look, groups, sizes, theme. */
 import { signal } from '@preact/signals';
 import { lookOf, wordOf } from '../fleet/palette.ts';
-import { fields, fleet, schema, shape } from './desk.ts';
 import { SHAPES } from '../grid/layout.ts';
+import { fields, fleet, schema, shape } from './desk.ts';
+import { enumsOf } from './enums.ts';
 import { Dialog } from './modal.tsx';
 import { choose, forgetChoices, type Settings, settings, themeNow } from './settings.ts';
-import { enumsOf } from './enums.ts';
 import { fieldName } from './words.ts';
 
 export const isSettingsOpen = signal(false);
@@ -15,7 +15,10 @@ export function SettingsDialog() {
   const { left, right, grouping, density, theme } = settings.value;
   const paths = [...new Set([...fields.value, ...(schema.value ? enumsOf(schema.value).map(({ path }) => path) : [])])];
   const named = paths.map((path) => [path, fieldName(path)] as const);
-  const labels = fleet.labelNames().slice(0, 50).map((name) => [`label:${name}`, `label ${name}`] as const);
+  const labels = fleet
+    .labelNames()
+    .slice(0, 50)
+    .map((name) => [`label:${name}`, `label ${name}`] as const);
   return (
     <Dialog isOpen={isSettingsOpen} title="Settings">
       <div class="fields">
@@ -36,7 +39,11 @@ export function SettingsDialog() {
         <Choice
           name="Theme"
           value={theme}
-          options={[['auto', "the system's"], ['light', 'light'], ['dark', 'dark']]}
+          options={[
+            ['auto', "the system's"],
+            ['light', 'light'],
+            ['dark', 'dark'],
+          ]}
           take={(value) => choose({ theme: value as Settings['theme'] })}
         />
       </div>

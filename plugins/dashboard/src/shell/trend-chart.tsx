@@ -34,7 +34,10 @@ export function TrendChart() {
     };
   }, []);
   return (
-    <figure class="trend" aria-label={`Nodes by ${fieldName(settings.value.left)} over the last minutes; the numbers beside it are the newest`}>
+    <figure
+      class="trend"
+      aria-label={`Nodes by ${fieldName(settings.value.left)} over the last minutes; the numbers beside it are the newest`}
+    >
       <div ref={place} aria-hidden="true" />
     </figure>
   );
@@ -43,7 +46,12 @@ export function TrendChart() {
 function optionsOf(values: readonly string[]): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const text = style.getPropertyValue('--faint');
-  const axis = { stroke: text, grid: { stroke: style.getPropertyValue('--line'), width: 1 }, ticks: { show: false }, font: '10px system-ui' };
+  const axis = {
+    stroke: text,
+    grid: { stroke: style.getPropertyValue('--line'), width: 1 },
+    ticks: { show: false },
+    font: '10px system-ui',
+  };
   return {
     width: WIDTH,
     height: HEIGHT,
@@ -54,6 +62,14 @@ function optionsOf(values: readonly string[]): uPlot.Options {
       { ...axis, size: 18, space: 80 },
       { ...axis, size: 36, space: 30 },
     ],
-    series: [{}, ...values.map((value) => ({ label: wordOf(value), stroke: lookOf(value, themeNow(), settings.value.colours).colour, width: 2, points: { show: false } }))],
+    series: [
+      {},
+      ...values.map((value) => ({
+        label: wordOf(value),
+        stroke: lookOf(value, themeNow(), settings.value.colours).colour,
+        width: 2,
+        points: { show: false },
+      })),
+    ],
   };
 }

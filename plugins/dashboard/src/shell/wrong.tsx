@@ -72,14 +72,30 @@ function whatIsWrong(): readonly Wrong[] {
   const found: Wrong[] = [];
   const { frozen } = engine;
   if (frozen)
-    found.push({ grade: 'warning', text: `The engine is frozen by ${frozen.by}: ${frozen.why}`, todo: 'Nothing is started until it is thawed.', since: frozen.since });
+    found.push({
+      grade: 'warning',
+      text: `The engine is frozen by ${frozen.by}: ${frozen.why}`,
+      todo: 'Nothing is started until it is thawed.',
+      since: frozen.since,
+    });
   for (const { domain, lost, of, since } of engine.brakes)
-    found.push({ grade: 'bad', text: `${lost} of ${count(of, 'node')} in ${domain} were lost at once`, todo: 'None of them is power-cycled until half are back, or somebody retries them.', since });
+    found.push({
+      grade: 'bad',
+      text: `${lost} of ${count(of, 'node')} in ${domain} were lost at once`,
+      todo: 'None of them is power-cycled until half are back, or somebody retries them.',
+      since,
+    });
   for (const { service, state, why, since } of engine.services)
     if (state === 'failed' || state === 'rejected' || state === 'crashed')
       found.push({ grade: state === 'crashed' ? 'warning' : 'bad', text: `Service ${service} is ${state}`, todo: why ?? '', since });
   for (const { text, nodes, longest, command } of engine.waiting)
-    found.push({ grade: 'bad', text: `${count(nodes.length, 'node')}: ${text}`, todo: command === '' ? '' : `Do: ${command}`, since: Date.now() - longest, nodes });
+    found.push({
+      grade: 'bad',
+      text: `${count(nodes.length, 'node')}: ${text}`,
+      todo: command === '' ? '' : `Do: ${command}`,
+      since: Date.now() - longest,
+      nodes,
+    });
   found.push(...badStates());
   if (holds.value.length > 0) found.push({ grade: 'note', ...held() });
   return found;
@@ -92,7 +108,14 @@ function badStates(): Wrong[] {
       const value = column.values[code] ?? '';
       if (nodes === 0 || !lookOf(value, 'light', {}).isBad) return [];
       const field = fieldName(column.path);
-      return [{ grade: 'warning', text: `${count(nodes, 'node')} in ${field} ${value}`, todo: 'The node says why, and what comes next.', filter: `${field}=${value}` }];
+      return [
+        {
+          grade: 'warning',
+          text: `${count(nodes, 'node')} in ${field} ${value}`,
+          todo: 'The node says why, and what comes next.',
+          filter: `${field}=${value}`,
+        },
+      ];
     }),
   );
 }
