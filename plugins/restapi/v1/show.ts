@@ -1,4 +1,4 @@
-/** A node as it is shown: whole documents, whose text is made once and kept with the node, or the fields that were asked for. */
+/** A node as it is shown: whole documents, whose texts are made once and kept with the node, or the fields that were asked for. */
 import { get, isObject, isSubtree, leaves } from '@kraken-hpc/sdk/state';
 import type { Fact, Json, Path } from '@kraken-hpc/sdk/wire';
 import type { ReplicaNode } from '../replica/node.ts';
@@ -10,31 +10,22 @@ export interface Shape {
   readonly fields?: readonly Path[];
 }
 
-/** The texts that are kept have few names, however people ask: what is made of fields is not kept. */
-export function textOf(node: ReplicaNode, shape: Shape): string {
-  if (shape.fields !== undefined) return JSON.stringify(withFields(node, shape, shape.fields));
-  return shape.facts ? node.text(FACTS[shape.view], (one) => JSON.stringify(whole(one, shape))) : plain(node, shape);
+/** What is kept are the parts, which all shapes share, however people ask; what is made of fields is not kept. */
+export function textOf(node: ReplicaNode, { view, facts, fields }: Shape): string {
+  if (fields !== undefined) return JSON.stringify(withFields(node, { view, facts }, fields));
+  let text = `{"id":${JSON.stringify(node.id)}`;
+  if (node.name !== '') text += `,"name":${JSON.stringify(node.name)}`;
+  if (view !== 'dsc') text += `,"cfg":${node.text('v1 cfg', cfgText)}`;
+  if (view !== 'cfg') text += `,"dsc":${node.text('v1 dsc', dscText)}`;
+  if (view !== 'cfg' && facts) text += `,"facts":${node.text('v1 facts', factsText)}`;
+  return `${text},"rev":${node.rev}}`;
 }
 
-const FACTS = { cfg: 'v1 cfg', dsc: 'v1 dsc facts', both: 'v1 both facts' } as const;
-const PLAIN = { cfg: 'v1 cfg', dsc: 'v1 dsc', both: 'v1 both' } as const;
+const cfgText = ({ cfg }: ReplicaNode): string => JSON.stringify(cfg);
+const dscText = ({ dsc }: ReplicaNode): string => JSON.stringify(dsc);
+const factsText = ({ facts }: ReplicaNode): string => JSON.stringify(facts);
 
-function plain(node: ReplicaNode, shape: Shape): string {
-  return node.text(PLAIN[shape.view], (one) => JSON.stringify(whole(one, shape)));
-}
-
-function whole(node: ReplicaNode, { view, facts }: Shape): object {
-  return {
-    id: node.id,
-    ...(node.name === '' ? {} : { name: node.name }),
-    ...(view === 'dsc' ? {} : { cfg: node.cfg }),
-    ...(view === 'cfg' ? {} : { dsc: node.dsc }),
-    ...(view === 'cfg' || !facts ? {} : { facts: node.facts }),
-    rev: node.rev,
-  };
-}
-
-function withFields(node: ReplicaNode, { view, facts }: Shape, fields: readonly Path[]): object {
+function withFields(node: ReplicaNode, { view, facts }: Omit<Shape, 'fields'>, fields: readonly Path[]): object {
   const seen = view === 'cfg' ? {} : seenAt(node, fields);
   return {
     id: node.id,
