@@ -46,8 +46,8 @@ export class Writes {
 
   async remove(request: FastifyRequest, node: ReplicaNode): Promise<void> {
     const { host, replica } = this.#context;
-    const { revision = 0 } = await host.operate('node/delete', { set: node.id, onBehalfOf: onBehalfOf(request) });
-    await replica.reached(revision, PATIENCE);
+    const answer = await host.operate('node/delete', { set: node.id, onBehalfOf: onBehalfOf(request) });
+    await replica.caughtUp(answer, PATIENCE);
   }
 
   /** What a person saw: of each node whatever its document says otherwise than dsc. */
@@ -84,8 +84,8 @@ export class Writes {
 
   async #apply(request: FastifyRequest, nodes: readonly Given[], mode: Mode): Promise<void> {
     const { host, replica } = this.#context;
-    const { revision = 0 } = await host.operate('node/apply', { nodes, mode, onBehalfOf: onBehalfOf(request) });
-    await replica.reached(revision, PATIENCE);
+    const answer = await host.operate('node/apply', { nodes, mode, onBehalfOf: onBehalfOf(request) });
+    await replica.caughtUp(answer, PATIENCE);
   }
 
   #known(id: string): ReplicaNode {

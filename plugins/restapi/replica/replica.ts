@@ -12,6 +12,14 @@ import { Words } from './words.ts';
 /** What the replica uses of the host. */
 export type Source = Pick<Host<unknown, unknown>, 'watch' | 'operate'>;
 
+/** What the host says of a change; how many it did not say: some. */
+export interface Changed {
+  readonly revision?: Revision;
+  readonly created?: number;
+  readonly changed?: number;
+  readonly removed?: number;
+}
+
 interface Waiter {
   readonly revision: Revision;
   readonly done: () => void;
@@ -116,6 +124,14 @@ export class Replica implements Watcher {
       }
       this.#waiters.push({ revision, done });
     });
+  }
+
+  /**
+   * Resolves when what a change did is here, or after `patience` milliseconds. What changed nothing of a node is told to nobody who
+   * watches: its revision may never come, and is not waited for.
+   */
+  async caughtUp({ revision = 0, changed = 1, created = 0, removed = 0 }: Changed, patience: number): Promise<void> {
+    if (changed + created + removed > 0) await this.reached(revision, patience);
   }
 
   nodes(

@@ -1,9 +1,10 @@
 /** What is asked of the host: questions that only the engine can answer, bounded and shared, and changes in the name of who asks. */
-import { CODES, type MethodName, type Params, type Result, type Revision, RpcError } from '@kraken-hpc/sdk/wire';
+import { CODES, type MethodName, type Params, type Result, RpcError } from '@kraken-hpc/sdk/wire';
 import type { FastifyRequest } from 'fastify';
 import { type Context, onBehalfOf } from '../context.ts';
 import { Gate } from '../gate.ts';
 import { Refused, refusedOf } from '../problem.ts';
+import type { Changed } from '../replica/replica.ts';
 
 /** Questions under way at once; more wait, and beyond that somebody has to come again. */
 const MOST_ASKED = 16;
@@ -17,13 +18,6 @@ type Change = Exclude<Extract<MethodName, `node/${string}` | `engine/${string}` 
 
 /** From where the host says that something is wrong, and why, to the field of our request; undefined: it is in none. */
 export type Place = (where: string, why: string) => string | undefined;
-
-interface Counts {
-  readonly revision?: Revision;
-  readonly created?: number;
-  readonly changed?: number;
-  readonly removed?: number;
-}
 
 /** Changes that are read in nodes; all others are read nowhere but at the host. */
 const SEEN: ReadonlySet<string> = new Set(['node/apply', 'node/set', 'node/delete', 'node/power']);
@@ -56,25 +50,18 @@ export class Asking {
 
   /** In the name of who asks. Resolves when it is durable, and what this service reads has it. */
   async change<M extends Change>(request: FastifyRequest, method: M, params: Params<M>, place: Place = nowhere): Promise<Result<M>> {
-    const { host } = this.#context;
+    const { host, replica } = this.#context;
     try {
       this.#gathering ??= new Promise((resolve) => setImmediate(resolve)).then(() => {
         this.#gathering = undefined;
       });
       await this.#gathering;
       const answer = (await host.operate(method, { ...params, onBehalfOf: onBehalfOf(request) } as Params<M>)) as Result<M>;
-      if (SEEN.has(method)) await this.#seen(answer as Counts);
+      if (SEEN.has(method)) await replica.caughtUp(answer as Changed, PATIENCE);
       return answer;
     } catch (error) {
       throw located(error, place);
     }
-  }
-
-  /** What changed nothing of a node is told to nobody who watches: its revision may never come. */
-  async #seen({ revision = 0, ...counts }: Counts): Promise<void> {
-    const { replica } = this.#context;
-    const isChanged = (counts.changed ?? 1) + (counts.created ?? 0) + (counts.removed ?? 0) > 0;
-    if (isChanged && replica.revision < revision) await replica.reached(revision, PATIENCE);
   }
 }
 

@@ -74,7 +74,7 @@ const SHOWN: readonly Shown[] = [
   },
   {
     name: 'kraken_replica_lag_revisions',
-    help: 'Revisions that the host is ahead of it',
+    help: 'Revisions that the host is ahead of it; steps and holds have some, and are in no node',
     show: ({ context, status }) => (status ? one(Math.max(0, status.revision - context.replica.revision)) : []),
   },
   { name: 'kraken_websocket_clients', help: 'Open WebSockets', show: ({ context }) => one(context.sockets.count) },
