@@ -36,6 +36,19 @@ export class Mirror {
     this.hub = new Hub(this.#peer, this.replica, hub);
   }
 
+  /** The host as a module has it; told of every operator method that is asked for. */
+  watched(told: (method: string) => void): Pick<PeerHost, 'watch' | 'operate' | 'events'> {
+    const peer = this.#peer;
+    return {
+      watch: (query, watcher) => peer.watch(query, watcher),
+      events: (kinds, set, listener) => peer.events(kinds, set, listener),
+      operate: async (method, params) => {
+        told(method);
+        return peer.operate(method, params);
+      },
+    };
+  }
+
   /** Everything that was told is taken in; with `rounds`, only what comes in so many turns of the event loop. */
   async settle(rounds = Number.POSITIVE_INFINITY): Promise<void> {
     for (let quiet = 0, round = 0; quiet < 3 && round < rounds; quiet++, round++) {
