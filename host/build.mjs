@@ -102,7 +102,9 @@ async function bundle({ folder, entries, options, command, copied = [] }) {
 async function pages(folder) {
   if (!existsSync(join(root, folder, 'vite.config.ts'))) return 0;
   const { build: buildPages } = await import('vite');
-  const { output } = await buildPages({ root: join(root, folder), logLevel: 'warn', build: { write: false } });
+  const { output } = await buildPages({ root: join(root, folder), logLevel: 'silent', build: { write: false } }).catch((error) => {
+    throw new Error(`${folder}: ${error.message}`);
+  });
   const dist = join(root, folder, 'dist');
   const kept = new Set();
   // The page itself comes last: whoever reads it finds all that it names.
