@@ -79,6 +79,7 @@ const SHOWN: readonly Shown[] = [
   },
   { name: 'kraken_websocket_clients', help: 'Open WebSockets', show: ({ context }) => one(context.sockets.count) },
   { name: 'kraken_event_streams', help: 'Clients of /api/v1/events, of either kind', show: ({ streams }) => one(streams.count) },
+  { name: 'kraken_event_streams_unread_bytes', help: 'Bytes sent to them and not read yet', show: ({ streams }) => one(streams.unread) },
 ];
 
 function counted({ replica }: Context, path: string, unknown: string): Map<string, number> {

@@ -77,6 +77,13 @@ export class Streams {
     return this.#clients.size;
   }
 
+  /** Bytes that wait for clients to read them. */
+  get unread(): number {
+    let bytes = 0;
+    for (const { unread } of this.#clients.keys()) bytes += unread;
+    return bytes;
+  }
+
   /** Resolves to the way to leave, when nothing can be missed any more. */
   async join(outlet: Outlet, wanted: Wanted, token: string | undefined): Promise<() => void> {
     const { hub, replica } = this.#context;
