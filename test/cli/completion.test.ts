@@ -27,12 +27,9 @@ const env = {
 
 before(async () => {
   await host.start();
-  const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../../host/bin/kraken.js', import.meta.url));
   mkdirSync(bin);
-  writeFileSync(
-    join(bin, 'kraken'),
-    `#!/bin/sh\nexec ${process.execPath} --import ${import.meta.resolve('tsx')} --conditions=kraken-source ${entry} "$@"\n`,
-  );
+  writeFileSync(join(bin, 'kraken'), `#!/bin/sh\nexec ${process.execPath} ${entry} "$@"\n`);
   chmodSync(join(bin, 'kraken'), 0o755);
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { out } = await host.run({ args: ['completion', shell] });

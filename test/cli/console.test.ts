@@ -38,9 +38,9 @@ sys.exit(int(os.environ.get('TOOL_EXIT', '0')))
 
 before(async () => {
   await host.start();
-  const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../../host/bin/kraken.js', import.meta.url));
   mkdirSync(bin);
-  const kraken = `#!/bin/sh\nexec ${process.execPath} --import ${import.meta.resolve('tsx')} --conditions=kraken-source ${entry} "$@"\n`;
+  const kraken = `#!/bin/sh\nexec ${process.execPath} ${entry} "$@"\n`;
   for (const [name, text] of Object.entries({ kraken, ipmitool: TOOL })) {
     writeFileSync(join(bin, name), text);
     chmodSync(join(bin, name), 0o755);

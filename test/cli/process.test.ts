@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const folder = mkdtempSync(join(tmpdir(), 'kraken-up-'));
 const dataDir = join(folder, 'data');
-const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
+const entry = fileURLToPath(new URL('../../host/bin/kraken.js', import.meta.url));
 const running: ChildProcess[] = [];
 
 interface Ended {
@@ -21,7 +21,7 @@ interface Ended {
 
 function start(...args: string[]): ChildProcess {
   const env = { ...process.env, KRAKEN_DATA_DIR: dataDir, KRAKEN_CONFIG: '', KRAKEN_SOCKET: '', XDG_CONFIG_HOME: folder, SUDO_USER: 'ada' };
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=kraken-source', entry, ...args], { env });
+  const child = spawn(process.execPath, [entry, ...args], { env });
   running.push(child);
   return child;
 }

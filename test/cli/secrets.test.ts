@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const folder = mkdtempSync(join(tmpdir(), 'kraken-secrets-'));
-const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
+const entry = fileURLToPath(new URL('../../host/bin/kraken.js', import.meta.url));
 const echo = fileURLToPath(new URL('../fixtures/echo', import.meta.url));
 const running: ChildProcess[] = [];
 let said = '';
@@ -24,7 +24,7 @@ after(() => {
 function start(host: 'head' | 'leaf', args: readonly string[], more: Record<string, string> = {}): ChildProcess {
   const own = { KRAKEN_DATA_DIR: join(folder, host), KRAKEN_CONFIG: join(folder, `${host}.yaml`), USER: 'ada' };
   const env = { PATH: process.env['PATH'], HOME: folder, ...own, ...more };
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=kraken-source', entry, ...args], { env });
+  const child = spawn(process.execPath, [entry, ...args], { env });
   running.push(child);
   return child;
 }

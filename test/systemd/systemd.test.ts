@@ -132,7 +132,7 @@ test('nothing is done where nobody wants to know; what fails is said', async () 
 
 test('a host says that it is ready when it answers, and that it ends', { skip }, async () => {
   const { socket, heard } = await listener('host');
-  const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../../host/bin/kraken.js', import.meta.url));
   const data = join(folder, 'data');
   const env = {
     ...process.env,
@@ -142,8 +142,7 @@ test('a host says that it is ready when it answers, and that it ends', { skip },
     KRAKEN_SOCKET: '',
     XDG_CONFIG_HOME: folder,
   };
-  const kraken = (...args: string[]) =>
-    spawn(process.execPath, ['--import', 'tsx', '--conditions=kraken-source', entry, ...args], { env, stdio: 'ignore' });
+  const kraken = (...args: string[]) => spawn(process.execPath, [entry, ...args], { env, stdio: 'ignore' });
   const host = kraken('up');
   running.push(host);
   assert.equal(await heard(/READY/), `READY=1|STATUS=answers on ${data}/control.sock`);
@@ -155,15 +154,14 @@ test('a host says that it is ready when it answers, and that it ends', { skip },
 });
 
 test('init writes the unit, keeps what is there, and says what comes next', () => {
-  const entry = fileURLToPath(new URL('../../host/cli/kraken.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../../host/bin/kraken.js', import.meta.url));
   const unit = join(folder, 'mine.service');
   const env = { ...process.env, KRAKEN_DATA_DIR: join(folder, 'fresh'), KRAKEN_CONFIG: join(folder, 'fresh.yaml') };
-  const init = (...args: string[]) =>
-    spawnSync(process.execPath, ['--import', 'tsx', '--conditions=kraken-source', entry, 'init', ...args], { env, encoding: 'utf8' });
+  const init = (...args: string[]) => spawnSync(process.execPath, [entry, 'init', ...args], { env, encoding: 'utf8' });
   const first = init('--unit', unit);
   assert.equal(first.status, 0, first.stderr);
   assert.match(first.stdout, /unit {12}.*mine\.service\n[\s\S]*systemctl enable --now mine\n/);
-  assert.match(readFileSync(unit, 'utf8'), /^ExecStart=.*kraken\.ts up$/m);
+  assert.match(readFileSync(unit, 'utf8'), /^ExecStart=.*bin/kraken\.js up$/m);
   assert.match(readFileSync(unit, 'utf8'), /^User=kraken$/m);
   chmodSync(unit, 0o600);
   const second = init('--unit', unit);
