@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import type { Client } from '../../host/cli/client.ts';
-import { Lab, until } from '../e2e/lab.ts';
+import { Lab, type Started, until } from '../e2e/lab.ts';
 import { install } from './install.ts';
 
 type Ends = Pick<TestContext, 'after'>;
@@ -29,6 +29,7 @@ const QUICK = { repairAfterUp: 5_000, graceLeast: 5_000, graceUnknown: 8_000, gr
 
 export interface Desk {
   readonly lab: Lab;
+  readonly host: Started;
   readonly url: string;
   control(): Promise<Client>;
 }
@@ -45,8 +46,8 @@ export async function startDesk(t: Ends, { loopback = 'admin', sim }: DeskOption
   const restapi = { module: 'restapi', memoryMiB: 2_048, config: { listen, loopback, pages: '@kraken-hpc/dashboard' } };
   const services = { restapi, ...(sim === undefined ? {} : { sim: { module: 'simulator', memoryMiB: 1_024, config: sim } }) };
   const lab = new Lab(t, { settings: QUICK, services });
-  await lab.up();
-  const desk = { lab, url: `http://${listen}/`, control: () => lab.client() };
+  const host = await lab.up();
+  const desk = { lab, host, url: `http://${listen}/`, control: () => lab.client() };
   await answers(desk.url);
   return desk;
 }
@@ -94,12 +95,12 @@ export async function startBrowser(t: Ends): Promise<Browser> {
 export class Desktop {
   readonly page: Page;
   readonly complaints: string[] = [];
-  /** While the host is away, requests fail, and the browser says so. */
-  isHostAway = false;
+  /** What is refused or does not answer, the browser says on its console: in between, that is what a test is about. */
+  expectsTrouble = false;
 
   private constructor(page: Page, url: string) {
     this.page = page;
-    const complain = (text: string): void => void (this.isHostAway || this.complaints.push(text));
+    const complain = (text: string): void => void (this.expectsTrouble || this.complaints.push(text));
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') complain(`console: ${message.text()}`);
     });

@@ -4,7 +4,7 @@ import { foldNames } from '@kraken-hpc/sdk/state';
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { api, type PlanReport, type Refusal, refusalOf } from '../api/client.ts';
-import { complain, fleet, look, say, schema, selected, targets } from '../shell/desk.ts';
+import { complain, fleet, look, say, schema, selected } from '../shell/desk.ts';
 import { enumsOf } from '../shell/enums.ts';
 import { Dialog } from '../shell/modal.tsx';
 import { count, fieldName } from '../shell/words.ts';
@@ -15,9 +15,8 @@ const asked = signal<{ readonly action: Action; readonly nodes: readonly number[
 const isOpen = signal(false);
 const HOUR = 3_600_000;
 
-/** Of the nodes that are selected, or open. */
-export function ask(action: Action): void {
-  asked.value = { action, nodes: action.kind === 'freeze' ? [] : targets() };
+export function ask(action: Action, nodes: readonly number[]): void {
+  asked.value = { action, nodes };
   isOpen.value = true;
 }
 
@@ -199,7 +198,7 @@ async function perform(action: Action, selector: string, { why, hours, path, val
     case 'retry':
       return said(await api.retry(selector, false));
     case 'set':
-      return said(await api.set(selector, patchOf(path, typed(value))));
+      return said(await api.set(selector, patchOf(path, typed(value)), why));
     default:
       return action satisfies never;
   }

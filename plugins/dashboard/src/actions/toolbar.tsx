@@ -32,7 +32,7 @@ export function Toolbar() {
   return (
     <div class="toolbar" role="toolbar" aria-label="Actions on the selected nodes">
       <strong>{count(number, 'node')}</strong>
-      <Actions />
+      <Actions nodes={[...selected.value]} />
       <button type="button" class="quiet" onClick={() => void (selected.value = new Set())}>
         Select none
       </button>
@@ -41,12 +41,12 @@ export function Toolbar() {
 }
 
 /** A button for each action; it is asked for in a dialog. */
-export function Actions() {
+export function Actions({ nodes }: { readonly nodes: readonly number[] }) {
   if (me.value === undefined || me.value.role === 'viewer') return null;
   return (
     <>
       {ACTIONS.map(([name, action]) => (
-        <button key={name} type="button" onClick={() => ask(action)}>
+        <button key={name} type="button" onClick={() => ask(action, nodes)}>
           {name}
         </button>
       ))}

@@ -122,7 +122,8 @@ export const api = {
   schema: () => request('GET', 'schema') as Promise<Schema>,
   plan: (about: { readonly selector: string; readonly values?: Readonly<Record<string, unknown>>; readonly order?: 'reboot' | 'cycle' }) =>
     request('POST', 'plan', about) as Promise<PlanReport>,
-  set: (selector: string, patch: object) => request('PATCH', `nodes?${set(selector)}`, patch) as Promise<Done>,
+  set: (selector: string, patch: object, why: string) =>
+    request('PATCH', `nodes?${set(selector)}`, { ...patch, ...reason(why) }) as Promise<Done>,
   power: (selector: string, to: 'on' | 'off', why: string) => request('POST', 'power', { selector, to, ...reason(why) }) as Promise<Done>,
   reboot: (selector: string, cycle: boolean, why: string) =>
     request('POST', 'reboots', { selector, cycle, ...reason(why) }) as Promise<Done>,

@@ -21,6 +21,8 @@ export class Live {
   /** Events that came while everything is read; undefined: nothing is read. */
   #held: Event[] | undefined;
   #again = false;
+  /** Once: who has lost it and tries again has still lost it, until everything is read. */
+  #isFirst = true;
   #ended = false;
 
   constructor(options: LiveOptions) {
@@ -39,7 +41,8 @@ export class Live {
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     this.#socket = socket;
-    this.#options.connection('connecting');
+    if (this.#isFirst) this.#options.connection('connecting');
+    this.#isFirst = false;
     socket.onopen = () => {
       this.#wait = FIRST_WAIT;
       void this.#load();

@@ -227,7 +227,7 @@ function press(event: KeyboardEvent, board: Board): void {
     if (event.shiftKey) selected.value = new Set([...selected.value, ...(focused.value === undefined ? [] : [focused.value]), to]);
     focused.value = to;
     board.reveal(to);
-  } else if (event.key === 'Enter' && focused.value !== undefined) open(fleet.ids[focused.value]);
+  } else if (event.key === 'Enter' && focused.value !== undefined) open(fleet.ids[focused.value], true);
   else if (event.key === ' ' && focused.value !== undefined) toggle(focused.value);
   else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) selected.value = withoutHost(board.layout.order);
   else return;

@@ -77,7 +77,7 @@ function Row({ node, group, index }: { readonly node: number; readonly group: st
   return (
     <tr aria-rowindex={index} class={selected.value.has(node) ? 'is-selected' : ''}>
       <th scope="row">
-        <button type="button" class="link" onClick={() => open(fleet.ids[node])}>
+        <button type="button" class="link" onClick={(event) => open(fleet.ids[node], event.detail === 0)}>
           {fleet.names[node]}
         </button>
       </th>

@@ -1,9 +1,9 @@
 /** One node: where it is and should be, why, what happened, and its way through the graph. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Actions } from '../actions/toolbar.tsx';
 import { api, type Explanation, type Refusal, refusalOf, type Whole } from '../api/client.ts';
 import { NodeGraph } from '../graph/view.tsx';
-import { fleet, holds, open, openedChanges, shape } from '../shell/desk.ts';
+import { entered, fleet, holds, open, openedChanges, shape } from '../shell/desk.ts';
 import { ago } from '../shell/words.ts';
 import { Explain } from './explain.tsx';
 import { NodeHistory } from './history.tsx';
@@ -29,12 +29,14 @@ const EVERY = 5_000;
 export function NodePanel({ id }: { readonly id: string }) {
   const [tab, setTab] = useState<Tab>('State');
   const { node, explanation, refusal } = useNode(id);
+  const panel = useFocus(id);
   void shape.value;
-  const name = node?.name ?? fleet.names[fleet.index.get(id) ?? -1] ?? id;
-  const parent = fleet.groupOf(fleet.index.get(id) ?? -1, 'parent');
+  const at = fleet.index.get(id);
+  const name = node?.name ?? fleet.names[at ?? -1] ?? id;
+  const parent = fleet.groupOf(at ?? -1, 'parent');
   const hold = holds.value.find((one) => one.node === id);
   return (
-    <aside class="panel" aria-label={`Node ${name}`}>
+    <aside class="panel" ref={panel} aria-label={`Node ${name}`}>
       <header>
         <div>
           <h2>{name}</h2>
@@ -59,7 +61,7 @@ export function NodePanel({ id }: { readonly id: string }) {
       ) : null}
       {refusal ? <p class="refusal">{`${refusal.message}: ${refusal.why}`}</p> : null}
       <div class="panel-actions" role="toolbar" aria-label={`Actions on ${name}`}>
-        <Actions />
+        <Actions nodes={at === undefined ? [] : [at]} />
       </div>
       <Tabs tab={tab} take={setTab} />
       <div class="panel-body" role="tabpanel" id="panel-body" aria-labelledby={`tab-${tab}`} tabIndex={0}>
@@ -70,6 +72,20 @@ export function NodePanel({ id }: { readonly id: string }) {
       </div>
     </aside>
   );
+}
+
+/** Who came by keys goes on with them here, and is back where they came from when it is closed. */
+function useFocus(id: string): { readonly current: HTMLElement | null } {
+  const panel = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const from = document.activeElement;
+    if (entered === id) document.getElementById(`tab-${TABS[0]}`)?.focus();
+    const element = panel.current;
+    return () => {
+      if (element?.contains(document.activeElement) && from instanceof HTMLElement) from.focus();
+    };
+  }, []);
+  return panel;
 }
 
 function Tabs({ tab, take }: { readonly tab: Tab; readonly take: (tab: Tab) => void }) {

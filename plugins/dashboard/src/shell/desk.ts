@@ -146,7 +146,11 @@ async function filter(): Promise<void> {
   }
 }
 
-export function open(node: string | undefined): void {
+/** The node that was opened by keys: its panel takes the focus. */
+export let entered: string | undefined;
+
+export function open(node: string | undefined, byKeys = false): void {
+  entered = byKeys ? node : undefined;
   go({ node });
 }
 
@@ -154,13 +158,6 @@ export function open(node: string | undefined): void {
 export function withoutHost(nodes: Iterable<number>): ReadonlySet<number> {
   const own = fleet.index.get(me.value?.node ?? '');
   return new Set([...nodes].filter((at) => at !== own));
-}
-
-/** Nodes that something is done to: those selected, else the one that is open. */
-export function targets(): readonly number[] {
-  if (selected.value.size > 0) return [...selected.value];
-  const at = route.value.node === undefined ? undefined : fleet.index.get(route.value.node);
-  return at === undefined ? [] : [at];
 }
 
 effect(() => {

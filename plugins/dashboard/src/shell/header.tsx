@@ -1,5 +1,6 @@
 /** Who we are, how many nodes are where they should be, whether this is live, and the ways to the other views. */
 
+import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../actions/dialog.tsx';
 import { api } from '../api/client.ts';
 import { complain, connection, fleet, knownAt, look, me, shape, status } from './desk.ts';
@@ -82,9 +83,20 @@ function ConnectionState() {
         live
       </span>
     );
+  if (state === 'connecting') return <span class="state">connecting …</span>;
+  return <Away />;
+}
+
+/** Said once to who listens; how long ago it was counts on. */
+function Away() {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((n) => n + 1), 1_000);
+    return () => clearInterval(timer);
+  }, []);
   return (
-    <span class="state is-lost" role="alert">
-      {state === 'connecting' ? 'connecting …' : `not connected: as it was ${ago(knownAt.value)}`}
+    <span class="state is-lost">
+      <span role="alert">not connected, tried again by itself</span>: as it was {ago(knownAt.value)}
     </span>
   );
 }
@@ -94,7 +106,7 @@ function Freeze() {
   if (!engine || me.value?.role === 'viewer') return null;
   if (!engine.frozen)
     return (
-      <button type="button" onClick={() => ask({ kind: 'freeze' })}>
+      <button type="button" onClick={() => ask({ kind: 'freeze' }, [])}>
         Freeze
       </button>
     );
