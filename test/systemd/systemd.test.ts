@@ -161,7 +161,7 @@ test('init writes the unit, keeps what is there, and says what comes next', () =
   const first = init('--unit', unit);
   assert.equal(first.status, 0, first.stderr);
   assert.match(first.stdout, /unit {12}.*mine\.service\n[\s\S]*systemctl enable --now mine\n/);
-  assert.match(readFileSync(unit, 'utf8'), /^ExecStart=.*bin/kraken\.js up$/m);
+  assert.match(readFileSync(unit, 'utf8'), /^ExecStart=.*bin\/kraken\.js up$/m);
   assert.match(readFileSync(unit, 'utf8'), /^User=kraken$/m);
   chmodSync(unit, 0o600);
   const second = init('--unit', unit);
