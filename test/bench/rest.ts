@@ -4,10 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool } from 'undici';
 import { openClient } from '../../host/cli/client.ts';
 import type { Call } from '../../host/cli/io.ts';
 import { median, peakRssMb, percentile, timed } from './frame.ts';
@@ -16,7 +16,6 @@ const KRAKEN = new URL('../../host/dist/kraken.js', import.meta.url).pathname;
 const CLIENTS = 8;
 const MERGE = { 'content-type': 'application/merge-patch+json' };
 const JSON_TYPE = { 'content-type': 'application/json' };
-/** What is read after its status matters as little to a client as to this bench. */
 const LIST_ROUNDS = 5;
 
 interface Options {
@@ -35,10 +34,12 @@ export async function run({ nodes = 10_000, seconds = 4, dialect = 'both' }: Opt
   const socket = join(dir, 'control.sock');
   const args = [KRAKEN, 'up', '--data-dir', join(dir, 'data'), '--socket', socket, '--config', config];
   const host = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  let asked: Asked | undefined;
   try {
-    const asked = new Asked(await listening(socket));
+    asked = new Asked(await listening(socket));
     return { nodes, clients: CLIENTS, ...(await measure(asked, nodes, seconds, dialect)), rssMb: peakRssMb([host.pid ?? 0]) };
   } finally {
+    await asked?.close();
     const ended = new Promise((resolve) => host.once('exit', resolve));
     host.kill('SIGTERM');
     await ended;
@@ -164,33 +165,25 @@ async function hammer(asked: Asked, seconds: number, call: (i: number) => Reques
   return { perSecond: times.length / seconds, p99: percentile(times, 0.99) };
 }
 
-/** Kept connections, as clients that ask much have them. */
+/** Kept connections, as clients that ask much have them; undici, because node:http costs more of a core than what is measured. */
 class Asked {
-  readonly #url: URL;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  readonly #pool: Pool;
 
   constructor(url: string) {
-    this.#url = new URL(url);
+    this.#pool = new Pool(url, { connections: CLIENTS, pipelining: 1 });
   }
 
   /** The body. Rejects where the status is no success. */
-  ask(method: string, path: string, body?: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
-    const { hostname, port } = this.#url;
-    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-    return new Promise((resolve, reject) => {
-      const sent = request({ agent: this.#agent, hostname, port, method, path, headers: { ...headers, ...length } }, (answer) => {
-        const parts: Buffer[] = [];
-        answer.on('data', (part: Buffer) => void parts.push(part));
-        answer.on('end', () => {
-          const text = Buffer.concat(parts).toString();
-          if ((answer.statusCode ?? 500) < 300) resolve(text);
-          else reject(new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 500)}`));
-        });
-        answer.on('error', reject);
-      });
-      sent.on('error', reject);
-      sent.end(body);
-    });
+  async ask(method: string, path: string, body?: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+    const given = { method: method as 'GET', path, headers, ...(body === undefined ? {} : { body }) };
+    const answer = await this.#pool.request(given);
+    const text = await answer.body.text();
+    if (answer.statusCode < 300) return text;
+    throw new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 500)}`);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
   }
 }
 
