@@ -94,18 +94,7 @@ exec /lib/systemd/systemd --system --unit=default.target --log-target=console
 `;
 
 /** Where systemd could do harm, if it could: asked, not tried. */
-const MACHINES = [
-  '/',
-  '/etc',
-  '/usr',
-  '/root',
-  '/home',
-  '/dev',
-  '/sys',
-  '/proc/sys',
-  '/opt/kraken',
-  '/opt/kraken/host',
-];
+const MACHINES = ['/', '/etc', '/usr', '/root', '/home', '/dev', '/sys', '/proc/sys', '/opt/kraken', '/opt/kraken/host'];
 const LOOK = `${ENTER}
 for place in ${MACHINES.join(' ')}; do [ ! -w $place ] || echo "can write $place"; done
 for place in ${OWN.join(' ')}; do [ "$(stat -f -c %T $place)" = tmpfs ] || echo "$place is the machine's"; done

@@ -24,10 +24,12 @@ const TICK = '/labels/tick';
 
 interface Client {
   next: number | undefined;
+  /** By reading everything: changes up to it that are still on their way are nothing new. */
+  known: number;
 }
 
 const [url = '', dialect = 'v1', count = '1'] = process.argv.slice(2);
-const clients: Client[] = Array.from({ length: Number(count) }, () => ({ next: undefined }));
+const clients: Client[] = Array.from({ length: Number(count) }, () => ({ next: undefined, known: 0 }));
 const delays: number[] = [];
 let received = 0;
 let outOfOrder = 0;
@@ -37,7 +39,7 @@ let open = 0;
 
 function take(client: Client, value: unknown): void {
   const [sequence = Number.NaN, time = 0] = String(value).split(' ').map(Number);
-  if (!Number.isInteger(sequence)) return;
+  if (!Number.isInteger(sequence) || sequence <= client.known) return;
   received++;
   delays.push(Date.now() - time);
   if (client.next !== undefined && sequence !== client.next) outOfOrder++;
@@ -51,6 +53,7 @@ async function readAnew(client: Client): Promise<void> {
   const answer = await fetch(`${url}/api/v1/nodes?fields=${TICK}&view=cfg&limit=100000`);
   const { nodes } = (await answer.json()) as { readonly nodes: readonly { readonly cfg: Readonly<Record<string, string>> }[] };
   const newest = Math.max(0, ...nodes.map(({ cfg }) => Number(String(cfg[TICK] ?? '').split(' ')[0])).filter(Number.isInteger));
+  client.known = newest;
   client.next = Math.max(client.next ?? 0, newest + 1);
 }
 
