@@ -20,13 +20,9 @@ export function checkData({ paths: { dataDir }, host, uid }: Site): readonly Fin
   if (found === 'EACCES') return [skipped(check, `${dataDir} is not for this user: use sudo`)];
   if (found === 'missing')
     return [
-      problem(
-        check,
-        `there is no ${dataDir}`,
-        isAnswering(host)
-          ? 'The host keeps its data elsewhere: name it with --data-dir'
-          : 'Make it with kraken init, or name another with --data-dir',
-      ),
+      isAnswering(host)
+        ? warning(check, `there is no ${dataDir}`, 'The host keeps its data elsewhere: name it with --data-dir')
+        : problem(check, `there is no ${dataDir}`, 'Make it with kraken init, or name another with --data-dir'),
     ];
   if (!found.isDirectory()) return [problem(check, `${dataDir} is no directory`, 'Remove it, then: kraken init')];
   const findings: Finding[] = [];
