@@ -114,7 +114,25 @@ const BROKEN: readonly Broken[] = [
     /same installation/,
   ],
   ['a host of somebody else', (lab) => lab.sockets({ unix: [], udp: [], tcp: [] }), 'version', 'skipped', /sudo/, /^$/],
-  ['no data directory', (lab) => rmSync(lab.data, { recursive: true }), 'data', 'problem', /^there is no DIR\/data$/, /--data-dir/],
+  [
+    'no data directory',
+    (lab) => rmSync(lab.data, { recursive: true }),
+    'data',
+    'warning',
+    /^there is no DIR\/data$/,
+    /elsewhere: name it with --data-dir/,
+  ],
+  [
+    'no data directory, and no host',
+    (lab) => {
+      rmSync(lab.data, { recursive: true });
+      return lab.stop();
+    },
+    'data',
+    'problem',
+    /^there is no DIR\/data$/,
+    /kraken init/,
+  ],
   [
     'a file where the data directory should be',
     (lab) => {
