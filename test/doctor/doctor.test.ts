@@ -124,9 +124,9 @@ const BROKEN: readonly Broken[] = [
   ],
   [
     'no data directory, and no host',
-    (lab) => {
+    async (lab) => {
+      await lab.stop();
       rmSync(lab.data, { recursive: true });
-      return lab.stop();
     },
     'data',
     'problem',
