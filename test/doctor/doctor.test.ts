@@ -124,8 +124,8 @@ const BROKEN: readonly Broken[] = [
   ],
   [
     'no data directory, and no host',
-    async (lab) => {
-      await lab.stop();
+    (lab) => {
+      lab.stop();
       rmSync(lab.data, { recursive: true });
     },
     'data',
