@@ -186,7 +186,9 @@ test('the WebSocket: nothing before SUBSCRIBE, then what was asked for, a payloa
   await control.ask('node/apply', { nodes: [{ id: '00000000-0000-4000-8000-000000000077', nodename: 'kr77' }], mode: 'create' });
   await control.ask('node/delete', { set: 'kr77' });
   await until(() => frames.some(({ data }) => String(data).startsWith('(DELETE)')));
-  const told = frames.filter(({ nodeid, data }) => nodeid === id || /(CREATE|DELETE)/.test(String(data)));
+  // Of the labels by which the subscription was found to hold, the last may still be on its way.
+  const ours = frames.filter(({ nodeid, data }) => nodeid === id || /(CREATE|DELETE)/.test(String(data)));
+  const told = ours.filter(({ url: where }) => where !== '/Labels/n');
   const expected = [
     [1, `${TYPE}PXE.Client/Method`, `(CFG_UPDATE) ${id}:${TYPE}PXE.Client/Method = iPXE`, 'iPXE'],
     [1, '/Platform', `(CFG_UPDATE) ${id}:/Platform = other`, 'other'],

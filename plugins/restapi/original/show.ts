@@ -1,5 +1,5 @@
 /** A node in the original's dialect, as its clients read it: proto3's JSON mapping, zero values left out, every extension named. */
-import { type Doc, TYPE_PREFIX, toOriginal, withoutZeros } from '@kraken-hpc/sdk/state';
+import { type Doc, toOriginal, withoutZeros } from '@kraken-hpc/sdk/state';
 import type { Json } from '@kraken-hpc/sdk/wire';
 import type { ReplicaNode, View } from '../replica/node.ts';
 import type { Words } from '../replica/words.ts';
@@ -10,13 +10,12 @@ export function textOf(node: ReplicaNode, view: View, words: Words): string {
 }
 
 function show(node: ReplicaNode, view: View, words: Words): Doc {
-  const { extensions = [], ...fields } = withoutZeros(toOriginal(view === 'cfg' ? node.cfg : observed(node), words), words) as {
-    extensions?: { readonly '@type': string }[];
-  };
-  const there = new Set(extensions.map((extension) => extension['@type']));
-  const types = [...words.members.values()].flatMap(({ type }) => (type === undefined ? [] : [`${TYPE_PREFIX}${type}`]));
-  const empty = types.filter((type) => !there.has(type)).map((type) => ({ '@type': type }));
-  return { ...fields, extensions: [...extensions, ...empty] } as unknown as Doc;
+  const shown = withoutZeros(toOriginal(view === 'cfg' ? node.cfg : observed(node), words), words) as { [member: string]: Json };
+  const extensions = (shown['extensions'] ?? []) as { readonly '@type': string }[];
+  const empty = words.typeUrls.filter((type) => !extensions.some((extension) => extension['@type'] === type));
+  delete shown['extensions'];
+  shown['extensions'] = [...extensions, ...empty.map((type) => ({ '@type': type }))];
+  return shown;
 }
 
 /** What was seen; who it is and whose child goes without seeing. */

@@ -22,6 +22,9 @@ export interface Report {
 /** The value of `/labels/tick` is `SEQUENCE TIME`. */
 const TICK = '/labels/tick';
 
+/** Milliseconds until the server has surely read what we subscribe to. */
+const SUBSCRIBED = 100;
+
 interface Client {
   next: number | undefined;
   /** By reading everything: changes up to it that are still on their way are nothing new. */
@@ -71,7 +74,7 @@ function connectV1(client: Client): void {
   });
 }
 
-async function connectOriginal(client: Client): Promise<void> {
+async function connectOriginal(client: Client, isBack = false): Promise<void> {
   const where = (await (await fetch(`${url}/ws`)).json()) as {
     readonly host: string;
     readonly port: string | number;
@@ -80,14 +83,14 @@ async function connectOriginal(client: Client): Promise<void> {
   const socket = new WebSocket(`ws://${where.host}:${where.port}${where.url}`);
   socket.on('open', () => {
     socket.send(JSON.stringify({ command: 'SUBSCRIBE', type: 'STATE_CHANGE' }));
-    opened();
+    // What happens from here on comes by itself; the original's clients know one way to learn of the rest.
+    if (isBack) setTimeout(() => void readAnew(client).catch(() => undefined), SUBSCRIBED);
+    else opened();
   });
   socket.on('close', () => {
     closed++;
-    // The original's clients know one way to begin anew.
-    void readAnew(client)
-      .then(() => connectOriginal(client))
-      .catch(() => undefined);
+    client.next = undefined;
+    void connectOriginal(client, true).catch(() => undefined);
   });
   socket.on('message', (data) => {
     const { value } = JSON.parse(String(data)) as { readonly value?: unknown };
