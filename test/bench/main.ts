@@ -10,7 +10,7 @@ type Value = string | number | boolean;
 type Options = Record<string, Value>;
 type Run = (options: Options) => Promise<Readonly<Record<string, Value>>>;
 
-const NAMES = ['engine', 'rpc', 'store', 'converge', 'sync', 'boot', 'rest'];
+const NAMES = ['engine', 'rpc', 'store', 'converge', 'sync', 'boot', 'rest', 'dashboard'];
 
 /** `--nodes 1000 --via socket --quick` → {nodes: 1000, via: 'socket', quick: true}. */
 function readOptions(args: readonly string[]): Options {

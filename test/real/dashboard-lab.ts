@@ -115,11 +115,13 @@ export class Desktop {
     });
   }
 
-  static async open(t: Ends, browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Desktop> {
+  /** `script` runs in the page before anything of its own does. */
+  static async open(t: Ends, browser: Browser, url: string, options: BrowserContextOptions = {}, script = ''): Promise<Desktop> {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
     t.after(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
+    if (script !== '') await page.addInitScript(script);
     const desktop = new Desktop(page, url);
     await page.goto(url);
     return desktop;
