@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { Pool } from 'undici';
 import { Desktop, describe, startBrowser, startDesk } from '../real/dashboard-lab.ts';
-import { median, percentile, timed } from './frame.ts';
+import { median, peakRssMb, percentile, timed } from './frame.ts';
 
 interface Options {
   readonly nodes?: number;
@@ -24,7 +24,7 @@ export async function run({ nodes = 10_000, seconds = 20, perSecond = 1_000 }: O
   const ends: (() => unknown)[] = [];
   const t = { after: (end: () => unknown) => void ends.push(end) };
   try {
-    const { url, control } = await startDesk(t);
+    const { url, host, control } = await startDesk(t);
     await describe(await control(), nodes);
     const observer = new Observer(url);
     ends.push(() => observer.close());
@@ -43,6 +43,7 @@ export async function run({ nodes = 10_000, seconds = 20, perSecond = 1_000 }: O
     const lastShownMs = await timed(async () => shows(desktop.page, await observer.observeSomeOff()));
     desktop.assertQuiet();
     return {
+      rssMb: peakRssMb([host.pid]),
       nodes,
       changesPerSecond: changes / seconds,
       firstContentfulPaintMs: Number(await desktop.page.evaluate(CONTENTFUL)),

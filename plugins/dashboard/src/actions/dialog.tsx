@@ -3,7 +3,8 @@
 import { foldNames } from '@kraken-hpc/sdk/state';
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
-import { api, type PlanReport, type Refusal, refusalOf } from '../api/client.ts';
+import type { PlanReport } from '../api/answers.ts';
+import { api, type Refusal, refusalOf } from '../api/client.ts';
 import { complain, fleet, look, say, schema, selected } from '../shell/desk.ts';
 import { enumsOf } from '../shell/enums.ts';
 import { Dialog } from '../shell/modal.tsx';

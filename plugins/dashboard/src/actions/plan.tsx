@@ -1,5 +1,6 @@
 /** What would happen: how many power cycles above all, then the steps, and who cannot get there. */
-import type { PlanReport, Refusal } from '../api/client.ts';
+import type { PlanReport } from '../api/answers.ts';
+import type { Refusal } from '../api/client.ts';
 import { fleet } from '../shell/desk.ts';
 import { count } from '../shell/words.ts';
 

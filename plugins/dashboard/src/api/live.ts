@@ -1,5 +1,6 @@
 /** Events as they happen, over one WebSocket that is opened again for ever; what was missed is read anew. */
-import { EVENTS, type Event } from './client.ts';
+import type { Event } from './answers.ts';
+import { EVENTS } from './client.ts';
 
 export type Connection = 'connecting' | 'live' | 'lost';
 

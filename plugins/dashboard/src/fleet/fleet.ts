@@ -2,7 +2,7 @@
  * All nodes, as this page holds them: a few typed arrays, whatever their number. Events change them in place and say which nodes look
  * otherwise now; nothing here is a signal, so that a thousand changes a second cost what they change and no more.
  */
-import type { Event, Listed } from '../api/client.ts';
+import type { Event, Listed } from '../api/answers.ts';
 import { Column } from './column.ts';
 
 /** `label:rack`, `parent`, `image`, `none`. */
@@ -101,6 +101,12 @@ export class Fleet {
     if (!column.differs(at)) return false;
     const power = this.columns.get('/physState');
     return power === undefined || power === column || power.value('wanted', at) !== 'POWER_OFF' || power.value('seen', at) !== 'POWER_OFF';
+  }
+
+  /** Something of it is not where it should be, whether that field is looked at or not. */
+  isElsewhere(at: number): boolean {
+    for (const column of this.columns.values()) if (this.differs(column, at)) return true;
+    return false;
   }
 
   /** In which group a node stands; '' = in none. */

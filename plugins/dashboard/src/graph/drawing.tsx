@@ -1,6 +1,6 @@
 /** A graph that is laid out, as SVG. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { GraphView as Graph } from '../api/client.ts';
+import type { GraphView as Graph } from '../api/answers.ts';
 import { boxesOf, rowsOf } from './label.ts';
 import type { Placed } from './place.ts';
 

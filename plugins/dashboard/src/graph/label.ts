@@ -1,5 +1,5 @@
 /** What stands in a box of the graph. Pure. */
-import type { GraphView } from '../api/client.ts';
+import type { GraphView } from '../api/answers.ts';
 import { fieldName } from '../shell/words.ts';
 import type { Box, Line } from './place.ts';
 

@@ -1,6 +1,7 @@
 /** The mutation graph: where a node is now (red), its way (green), all else (grey). Pan by dragging, zoom with the wheel or + and -. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { api, type GraphView as Graph, type Refusal, refusalOf } from '../api/client.ts';
+import type { GraphView as Graph } from '../api/answers.ts';
+import { api, type Refusal, refusalOf } from '../api/client.ts';
 import { openedChanges } from '../shell/desk.ts';
 import { count } from '../shell/words.ts';
 import { Drawing } from './drawing.tsx';

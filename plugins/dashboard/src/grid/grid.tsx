@@ -3,7 +3,7 @@ import { useComputed, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { groupsOf } from '../fleet/groups.ts';
 import { wordOf } from '../fleet/palette.ts';
-import { fleet, focused, heldNodes, onDirty, open, selected, shape, shown, withoutHost } from '../shell/desk.ts';
+import { fleet, focused, heldNodes, marksOf, onDirty, open, selected, shape, shown, waitingNodes, withoutHost } from '../shell/desk.ts';
 import { route } from '../shell/route.ts';
 import { settings, themeNow } from '../shell/settings.ts';
 import { cornerOf, type Layout, layOut, layOutToFit, MARGIN, type Move, moved, nodeAt, SHAPES } from './layout.ts';
@@ -129,10 +129,11 @@ class Board {
       layout: this.layout,
       left: one,
       right: other,
-      differs: (node) => fleet.differs(one, node) || fleet.differs(other, node),
+      differs: (node) => fleet.isElsewhere(node),
       name: (node) => fleet.names[node] ?? '',
       selected: selected.value,
       held: heldNodes.value,
+      waiting: waitingNodes.value,
       focused: document.activeElement === this.#scroller ? focused.value : undefined,
       opened,
     };
@@ -167,7 +168,7 @@ export function Grid() {
     board.current?.restyle();
   });
   useSignalEffect(() => {
-    void [selected.value, focused.value, heldNodes.value, route.value.node];
+    void [selected.value, focused.value, heldNodes.value, waitingNodes.value, route.value.node];
     board.current?.all();
   });
   return (
@@ -215,7 +216,7 @@ function describe(node: number): string {
     const wanted = fleet.differs(column, node) ? `, wanted ${column.value('wanted', node)}` : '';
     return `${path.slice(1)} ${wordOf(column.value('seen', node))}${wanted}`;
   };
-  const marks = [selected.value.has(node) ? 'selected' : '', heldNodes.value.has(node) ? 'held' : ''].filter((mark) => mark !== '');
+  const marks = marksOf(node);
   return [fleet.names[node] ?? '', part(left), part(right), ...marks].join('; ');
 }
 

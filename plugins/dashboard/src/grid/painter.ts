@@ -22,6 +22,8 @@ export interface Scene {
   readonly differs: (node: number) => boolean;
   readonly selected: ReadonlySet<number>;
   readonly held: ReadonlySet<number>;
+  /** They wait for a person. */
+  readonly waiting: ReadonlySet<number>;
   readonly focused: number | undefined;
   readonly opened: number | undefined;
 }
@@ -117,6 +119,7 @@ export class Painter {
     if (scene.differs(node)) this.#cut(x, y, size);
     if (size >= LETTERED) this.#letters(scene.name(node), x, y, size, inkOn(left.colour));
     if (scene.held.has(node)) this.#dot(x, y, size);
+    if (scene.waiting.has(node)) this.#flag(x, y, size);
   }
 
   /** What is wrong is seen without colours, too. */
@@ -153,6 +156,22 @@ export class Painter {
     const radius = Math.max(1.5, size / 9);
     context.arc(x + size - radius * 1.8, y + size - radius * 1.8, radius, 0, 2 * Math.PI);
     context.fill();
+  }
+
+  /** A triangle in the lower left: the sign of what is first of all that is wrong. */
+  #flag(x: number, y: number, size: number): void {
+    const context = this.#context;
+    const side = Math.max(5, Math.round(size / 2.6));
+    context.fillStyle = this.#ink.mark;
+    context.strokeStyle = this.#ink.background;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(x, y + size);
+    context.lineTo(x, y + size - side);
+    context.lineTo(x + side, y + size);
+    context.closePath();
+    context.fill();
+    context.stroke();
   }
 
   #letters(name: string, x: number, y: number, size: number, colour: string): void {

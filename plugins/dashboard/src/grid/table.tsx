@@ -3,7 +3,7 @@ import { useComputed } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { groupsOf } from '../fleet/groups.ts';
 import { wordOf } from '../fleet/palette.ts';
-import { fields, fleet, heldNodes, onDirty, open, selected, shape, shown } from '../shell/desk.ts';
+import { fields, fleet, marksOf, onDirty, open, selected, shape, shown } from '../shell/desk.ts';
 import { Swatch } from '../shell/legend.tsx';
 import { fieldName } from '../shell/words.ts';
 import { groupingNow } from './grid.tsx';
@@ -73,7 +73,7 @@ function Gap({ rows }: { readonly rows: number }) {
 }
 
 function Row({ node, group, index }: { readonly node: number; readonly group: string; readonly index: number }) {
-  const marks = [selected.value.has(node) ? 'selected' : '', heldNodes.value.has(node) ? 'held' : ''].filter((mark) => mark !== '');
+  const marks = marksOf(node);
   return (
     <tr aria-rowindex={index} class={selected.value.has(node) ? 'is-selected' : ''}>
       <th scope="row">

@@ -1,5 +1,5 @@
 /** cfg beside dsc, value by value. Pure. */
-import type { Whole } from '../api/client.ts';
+import type { Whole } from '../api/answers.ts';
 
 export interface Row {
   readonly path: string;

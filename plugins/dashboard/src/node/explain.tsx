@@ -1,5 +1,5 @@
 /** Why the node is where it is, what comes next, and what a person can do. */
-import type { Explanation } from '../api/client.ts';
+import type { Explanation } from '../api/answers.ts';
 import { ago, fieldName, textOf } from '../shell/words.ts';
 
 const STATES: Readonly<Record<string, string>> = { next: 'next', running: 'under way', waiting: 'waits', later: 'later' };

@@ -1,6 +1,7 @@
 /** Who changed what, when and why; newest first, older ones as they are asked for. */
 import { useEffect, useState } from 'preact/hooks';
-import { api, type Change, type Refusal, refusalOf } from '../api/client.ts';
+import type { Change } from '../api/answers.ts';
+import { api, type Refusal, refusalOf } from '../api/client.ts';
 import { fleet, openedChanges } from '../shell/desk.ts';
 import { go } from '../shell/route.ts';
 import { ago, fieldName, textOf, timeOf } from '../shell/words.ts';

@@ -1,7 +1,8 @@
 /** One node: where it is and should be, why, what happened, and its way through the graph. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Actions } from '../actions/toolbar.tsx';
-import { api, type Explanation, type Refusal, refusalOf, type Whole } from '../api/client.ts';
+import type { Explanation, Whole } from '../api/answers.ts';
+import { api, type Refusal, refusalOf } from '../api/client.ts';
 import { NodeGraph } from '../graph/view.tsx';
 import { entered, fleet, holds, open, openedChanges, shape } from '../shell/desk.ts';
 import { ago } from '../shell/words.ts';

@@ -1,5 +1,5 @@
 /** cfg beside dsc: what is wanted, what is seen, by whom, how long ago. */
-import type { Explanation, Whole } from '../api/client.ts';
+import type { Explanation, Whole } from '../api/answers.ts';
 import { Swatch } from '../shell/legend.tsx';
 import { ago, timeOf } from '../shell/words.ts';
 import { compare, type Row } from './compare.ts';

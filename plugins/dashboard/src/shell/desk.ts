@@ -1,6 +1,7 @@
 /** What the page knows and shows: one fleet that events change in place, and signals for all that is small. */
 import { batch, computed, effect, signal } from '@preact/signals';
-import { api, type EngineStatus, type Event, type Hold, type Me, type Refusal, refusalOf, type Schema } from '../api/client.ts';
+import type { EngineStatus, Event, Hold, Me, Schema } from '../api/answers.ts';
+import { api, type Refusal, refusalOf } from '../api/client.ts';
 import { type Connection, Live } from '../api/live.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { go, route } from './route.ts';
@@ -34,6 +35,16 @@ export const heldNodes = computed(() => {
   void shape.value;
   return new Set(holds.value.flatMap(({ node }) => fleet.index.get(node) ?? []));
 });
+/** Nodes that wait for a person, as the engine says. */
+export const waitingNodes = computed(() => {
+  void shape.value;
+  return new Set((status.value?.waiting ?? []).flatMap(({ nodes }) => nodes.flatMap((id) => fleet.index.get(id) ?? [])));
+});
+/** What a square shows by signs, in words. */
+export function marksOf(node: number): string[] {
+  const marks = { selected, held: heldNodes, 'waits for a person': waitingNodes };
+  return Object.entries(marks).flatMap(([mark, nodes]) => (nodes.value.has(node) ? [mark] : []));
+}
 /** What was said last, to be read out and shown for a while. */
 export const notice = signal<{ readonly kind: 'done' | 'refused'; readonly text: string; readonly todo: string } | undefined>(undefined);
 /** Fields that squares can be coloured by. */

@@ -1,5 +1,5 @@
 /** The fields that have named values, out of the schemas of all that a node may hold. Pure. */
-import type { Schema } from '../api/client.ts';
+import type { Schema } from '../api/answers.ts';
 
 export interface EnumField {
   readonly path: string;

@@ -30,7 +30,8 @@ export function Help() {
         ))}
       </dl>
       <p class="faint">
-        A square: its left half is one field, its right half another (Settings). A cut corner: something else is wanted. Hatched: wrong.
+        A square: its left half is one field, its right half another (Settings). A cut corner: something else is wanted. Hatched: wrong. A
+        dot: held. A dark corner below: it waits for a person.
       </p>
     </Dialog>
   );

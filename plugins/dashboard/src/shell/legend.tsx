@@ -32,6 +32,9 @@ export function Legend() {
         <span>
           <i class="sign-dot" /> held
         </span>
+        <span>
+          <i class="sign-flag" /> waits for you
+        </span>
       </p>
       <TrendChart />
     </footer>
