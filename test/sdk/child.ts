@@ -14,7 +14,6 @@ export interface Child {
   ended(from?: number): Promise<{ readonly how: number | string; readonly ms: number }>;
 }
 
-export const FROM_SOURCE = [process.execPath, '--import', 'tsx', '--conditions=kraken-source'] as const;
 export const fixture = (path: string): string => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 
 export function start([command = '', ...args]: readonly string[]): Child {

@@ -7,10 +7,11 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CODES } from '@kraken-hpc/sdk/wire';
 import { build } from 'esbuild';
-import { type Child, FROM_SOURCE, fixture, initialize, start } from './child.ts';
+import { bundled } from '../bundle.ts';
+import { type Child, fixture, initialize, start } from './child.ts';
 
 const run = (mutation: string) => ({ mutation, deadline: Date.now() + 60_000, nodes: [{ id: 'kr1', cfg: {}, dsc: {}, revision: 5 }] });
-const UNRULY = [...FROM_SOURCE, fixture('sdk/unruly.main.ts')];
+const UNRULY = [process.execPath, await bundled(fixture('sdk/unruly.main.ts'))];
 
 async function ready(): Promise<Child> {
   const child = start(UNRULY);
@@ -100,7 +101,7 @@ test('a Ctrl-C of the terminal is the host’s business', async () => {
 });
 
 test('what was answered is flushed before it exits', async () => {
-  const child = start([...FROM_SOURCE, fixture('sdk/plain.main.ts')]);
+  const child = start([process.execPath, await bundled(fixture('sdk/plain.main.ts'))]);
   await child.peer.request('initialize', initialize());
   child.peer.notify('initialized', {});
   const nodes = run('any').nodes;

@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { seededRandom } from '../../host/core/random.ts';
+import { bundled } from '../bundle.ts';
 import { opened, replay, temporary } from './samples.ts';
 
 const KILLS = 20;
+const WRITER = await bundled(join(import.meta.dirname, 'writer.ts'));
 
 /** Starts the writer, kills it after a while, and gives all lines that it wrote. */
 async function killedAfter(dir: string, ms: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=kraken-source', join(import.meta.dirname, 'writer.ts'), dir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(process.execPath, [WRITER, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   const started = new Promise<void>((resolve) => {
     child.stdout.on('data', (chunk) => {
@@ -51,11 +51,7 @@ test(`kill -9 under load, ${KILLS} times on one directory: nothing acknowledged 
 
 test('one host per data directory: a second process is refused with the pid of the first; a killed one holds nothing', async (t) => {
   const dir = temporary(t);
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=kraken-source', join(import.meta.dirname, 'writer.ts'), dir],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child: ChildProcess = spawn(process.execPath, [WRITER, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   await assert.rejects(
     opened(dir),
