@@ -80,9 +80,9 @@ function shapeOf(schema: Doc, root: Doc): Shape {
 
 /** Of a node in the original's dialect, the same node without its zero values: '', 0, false, an enum's first name, empty lists and maps. */
 export function withoutZeros(node: Doc, words: Vocabulary): Doc {
-  const { services, extensions, ...fields } = node;
+  const { services, extensions, busy, ...others } = node;
+  const fields = busy === undefined || busy === 'FREE' ? others : { ...others, busy };
   const result = shapeOf(words.core, words.core).message(fields);
-  if (result['busy'] === 'FREE') delete result['busy'];
   if (Array.isArray(services) && services.length > 0) {
     const { Service } = words.core['$defs'] as { readonly Service: Doc };
     result['services'] = services.map((service) => shapeOf(Service, words.core).message(service as Doc));

@@ -13,7 +13,6 @@ function show(node: ReplicaNode, view: View, words: Words): Doc {
   const shown = withoutZeros(toOriginal(view === 'cfg' ? node.cfg : observed(node), words), words) as { [member: string]: Json };
   const extensions = (shown['extensions'] ?? []) as { readonly '@type': string }[];
   const empty = words.typeUrls.filter((type) => !extensions.some((extension) => extension['@type'] === type));
-  delete shown['extensions'];
   shown['extensions'] = [...extensions, ...empty.map((type) => ({ '@type': type }))];
   return shown;
 }
