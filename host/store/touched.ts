@@ -12,7 +12,7 @@ export class Touched {
   #since = new Map<NodeId, number>();
   /** What checkpoints that failed should have given. */
   readonly #owed = new Map<NodeId, number>();
-  /** Nodes that are not there any more, with the turn that removed them. */
+  /** The newest turn that removed each node, whether or not it came back. */
   readonly #removed = new Map<NodeId, number>();
 
   note(turn: Turn): void {
@@ -20,7 +20,6 @@ export class Touched {
       if (view === 'note') continue;
       if (!this.#since.has(node)) this.#since.set(node, turn.seq);
       if (path === '' && to === undefined) this.#removed.set(node, turn.seq);
-      else this.#removed.delete(node);
     }
   }
 
@@ -34,7 +33,7 @@ export class Touched {
   /** Throws if a node is missing from what the checkpoint was given. */
   check(expected: Expected, seq: number, given: ReadonlySet<NodeId>): void {
     for (const [id, first] of [...this.#owed, ...expected]) {
-      // A removal after `seq` is replayed, so a record that could not be pulled any more is not missing.
+      // A removal after `seq` is replayed, and what came after it: a record that could not be pulled meanwhile is not missing.
       if (given.has(id) || first > seq || (this.#removed.get(id) ?? 0) > seq) continue;
       throw new Error(`the checkpoint of turn ${seq} leaves out node ${id}, which was changed or removed by turn ${first} or later`);
     }

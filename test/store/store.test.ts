@@ -123,6 +123,27 @@ test('a checkpoint that leaves out a changed or removed node is refused, and not
   await second.store.close();
 });
 
+test('a node that was removed when its record was to be pulled, and came back, is not missing: the tail is replayed', async (t) => {
+  const dir = temporary(t);
+  const first = await opened(dir);
+  first.store.append(turnOf(1), true);
+  first.store.append(turnOf(2), true);
+  const gone = { rev: 3, node: nodeId(1), view: 'cfg' as const, path: '', by: 'test' };
+  const nodes = function* () {
+    first.store.append(turnOf(3, { changes: [gone] }), true);
+    yield nodeOf(2, 2);
+    first.store.append(turnOf(4, { changes: [{ ...gone, rev: 4, path: '/value', to: 4 }] }), true);
+  };
+  await first.store.checkpoint({ seq: 2, engine: { rev: 2 }, nodes: nodes(), removed: [] });
+  await first.store.close();
+  const second = await opened(dir);
+  assert.deepEqual([...replay(second).values].sort(), [
+    [nodeId(1), 4],
+    [nodeId(2), 2],
+  ]);
+  await second.store.close();
+});
+
 test('a record is pulled lazily: one newer than the journal on disk waits for the journal', async (t) => {
   const { store } = await opened(temporary(t));
   store.append(turnOf(1), true);
