@@ -1,21 +1,23 @@
 /**
  * `npm test [-- WORD…] [-- --test-name-pattern=…]`: lists the test files itself (on Node 20 `node --test DIR` finds no .ts, and
  * does not fail), and hands them to Node's runner. A WORD takes the files that have it in their path; `--real` takes the tests that
- * need real tools (`*.real.test.ts`) instead of the others.
+ * need real tools (`*.real.test.ts`) instead of the others. `KRAKEN_LONG=1` takes those that are long, too (long.ts).
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleTests } from './bundles.ts';
+import { isLong, LONG } from './long.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Those that wait most come first, after the one folder that computes for a minute, so that none is left alone at the end. */
 const FOLDERS = ['plugins', 'test', 'sdk', 'host', 'templates'];
 const LONGEST = 'test/sim/sync/';
 const NEVER = new Set(['node_modules', 'dist', 'fixtures']);
-/** Four at once: the machines that run this have two cores, and half of the tests wait. Real tests share ports and tools, and wait minutes on purpose. */
+/** Six at once: the machines that run this have two cores, and half of the tests wait. Real tests share ports and tools, and wait minutes on purpose. */
 const KINDS = {
-  usual: { ending: '.test.ts', atOnce: 4, timeout: 4 * 60_000 },
+  usual: { ending: '.test.ts', atOnce: 6, timeout: 4 * 60_000 },
   real: { ending: '.real.test.ts', atOnce: 1, timeout: 40 * 60_000 },
 };
 
@@ -41,6 +43,7 @@ const files = FOLDERS.flatMap(testFiles)
   .filter((file) => file.endsWith(KINDS.real.ending) === real)
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
   .filter((file) => !without.some((word) => file.includes(word)))
+  .filter((file) => LONG || words.length > 0 || !isLong(file))
   .sort((a, b) => Number(b.startsWith(LONGEST)) - Number(a.startsWith(LONGEST)));
 
 if (files.length === 0) {
@@ -50,9 +53,14 @@ if (files.length === 0) {
 }
 
 /** A simulated cluster makes much that is gone at once: with room for it a storm takes a fifth less. */
-const node = ['--max-semi-space-size=32', '--import', 'tsx', '--conditions=kraken-source', '--test', '--test-reporter=spec'];
+const node = ['--max-semi-space-size=32', '--enable-source-maps', '--test', '--test-reporter=spec'];
 const limits = [`--test-concurrency=${kind.atOnce}`, `--test-timeout=${kind.timeout}`];
-const child = spawn(process.execPath, [...node, ...limits, ...forNode, ...files], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+const bundles = await bundleTests(ROOT, files);
+process.on('exit', bundles.remove);
+const child = spawn(process.execPath, [...node, ...limits, ...forNode, ...bundles.files], {
+  cwd: ROOT,
+  stdio: ['ignore', 'inherit', 'inherit'],
+});
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => {
   process.exitCode = signal ? 1 : (code ?? 1);
