@@ -88,6 +88,7 @@ export interface Call {
   readonly call: (params: Readonly<Record<string, unknown>>, about: { readonly signal: AbortSignal }) => MaybePromise<Json>;
 }
 
+/** What a module is given once, before its first task (`start`). */
 export interface Life<C, S, X> {
   readonly config: ConfigOf<C>;
   readonly self: Self;
@@ -97,6 +98,10 @@ export interface Life<C, S, X> {
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/**
+ * All that a module is, as one literal: C are the schemas of its config, S those of its paths, X those of the members that it brings;
+ * they are inferred.
+ */
 export interface Definition<C, S, X> {
   /** Shown to operators; default 0.0.0. */
   readonly version?: string;
@@ -133,6 +138,7 @@ export interface Definition<C, S, X> {
 /** The definition as the rest of the SDK works with it: the types of the literals have done their work. */
 export type AnyDefinition = Definition<ConfigLiterals, StateLiterals, ExtensionLiterals>;
 
+/** What `defineModule` makes, and `serve` and `testModule` take. */
 export interface Module {
   /** What is sent to the host: the definition less its functions. */
   readonly declaration: Declaration;

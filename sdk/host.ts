@@ -51,6 +51,7 @@ export interface Watcher {
 /** `dropped`: how many were left out before these because this end was slow, the last of them at revision `upTo`. */
 type EventListener = (events: readonly Event[], dropped: number, upTo: Revision) => void;
 
+/** What is to be wanted of one node from now on, by path; checked by the schemas of the paths, all of a proposal or nothing. */
 export interface CfgChange<S, X> {
   readonly node: string;
   /** null removes. */
@@ -59,6 +60,10 @@ export interface CfgChange<S, X> {
 
 type OperatorMethod = { [M in MethodName]: (typeof METHODS)[M]['direction'] extends 'operator' ? M : never }[MethodName];
 
+/**
+ * What a module may ask of its host. Each method rejects with an `RpcError` (a code of schemas/errors.json) where the host refuses:
+ * `Undeclared` for paths that are not declared, `NotPermitted` without the permission, `Disconnected` when it is gone.
+ */
 export interface Host<S, X> {
   /** Says what was seen, without having been asked. Resolves when the host has taken it in. */
   discover(reports: Report<S, X> | readonly Report<S, X>[]): Promise<void>;

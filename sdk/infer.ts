@@ -4,7 +4,15 @@ import type { Json, Scalar } from './wire/index.ts';
 /** `500ms`, `120s`, `5m`, `1.5h`, `1d`. */
 export type Duration = `${number}ms` | `${number}s` | `${number}m` | `${number}h` | `${number}d`;
 
+/**
+ * Power, as a device reports it. PHYS_UNKNOWN = nobody has looked; PHYS_HANG = a command was accepted and nothing came of it; PHYS_ERROR
+ * = the device says that it is broken.
+ */
 export type PhysState = 'PHYS_UNKNOWN' | 'POWER_OFF' | 'POWER_ON' | 'POWER_CYCLE' | 'PHYS_HANG' | 'PHYS_ERROR';
+/**
+ * The node's own host, as its parent hears it. UNKNOWN = nobody has looked; INIT = none there; SYNC = it is there and up to date; ERROR
+ * = it says that it cannot go on.
+ */
 export type RunState = 'UNKNOWN' | 'INIT' | 'SYNC' | 'ERROR';
 
 /** The paths that every module knows: the core's, and those of the extensions that come with Kraken. */
@@ -56,6 +64,7 @@ export interface SchemaLiteral {
   readonly maxItems?: number;
 }
 
+/** The JSON Schema of one key of a config, with what Kraken says of it beyond that. */
 export interface ConfigSchema extends SchemaLiteral {
   /** Redacted everywhere; given to the module in `initialize` only. */
   readonly 'x-secret'?: boolean;
@@ -63,6 +72,10 @@ export interface ConfigSchema extends SchemaLiteral {
   readonly 'x-optional'?: boolean;
 }
 
+/**
+ * The JSON Schema of one path of state, with what the engine reads of it. The first value of an enum is its unknown value unless
+ * `default` says otherwise.
+ */
 export interface StateSchema extends SchemaLiteral {
   /** A step on the way, never an end: never a goal. */
   readonly 'x-means'?: boolean;
@@ -79,6 +92,7 @@ export interface StateSchema extends SchemaLiteral {
   readonly additionalProperties?: boolean | StateSchema;
 }
 
+/** The JSON Schema of a member of the node that a module brings. */
 export interface ExtensionSchema extends StateSchema {
   /** Its name outside of Kraken: `PXE.Client`. */
   readonly 'x-type'?: string;

@@ -18,6 +18,7 @@ export interface Hearing {
   readonly session?: { readonly boot: string; readonly live: boolean };
 }
 
+/** How much a line of the log matters; below info is shown only where somebody asked for it. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** A task for many nodes. */

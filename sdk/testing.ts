@@ -1,4 +1,7 @@
-/** Runs a module in memory, through the same code as its process does, every line of the protocol included: `await testModule(module, …)`. */
+/**
+ * Runs a module in memory, through the same code as its process does, every line of the protocol included: `await testModule(module,
+ * …)`.
+ */
 import type { Module, Self } from './define.ts';
 import { Session } from './session.ts';
 import type { Level } from './task.ts';
@@ -18,11 +21,13 @@ import {
   type Values,
 } from './wire/index.ts';
 
+/** A node as the module under test is shown it, by path; absent = nothing is wanted, nothing was seen. */
 export interface TestNode {
   readonly cfg?: Values;
   readonly dsc?: Values;
 }
 
+/** The world that the module under test finds. */
 export interface TestOptions {
   readonly config?: { readonly [key: string]: Json };
   /** By id. */
@@ -33,6 +38,7 @@ export interface TestOptions {
   readonly answers?: PeerOptions<'host'>['answers'];
 }
 
+/** What came of a mutation or a poll. */
 export interface TestRun {
   /** By node: all values that were reported, early and in the answer. */
   readonly observed: Readonly<Record<string, Values>>;
@@ -40,6 +46,7 @@ export interface TestRun {
   readonly failed: Readonly<Record<string, { readonly error: string; readonly message: string; readonly retryAfter?: number }>>;
 }
 
+/** For which nodes, and for how long. */
 export interface RunOptions {
   /** Some of the nodes; default all. */
   readonly nodes?: readonly string[];
@@ -49,12 +56,14 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A line that the module logged, its secrets redacted as they are in a host. */
 export interface TestLog {
   readonly level: Level;
   readonly message: string;
   readonly fields?: { readonly [key: string]: Json };
 }
 
+/** A module that is initialized and ready, and what it has said so far. Whatever is refused rejects with an `RpcError`. */
 export interface ModuleUnderTest {
   /** A mutation of its own, `core/sync` or `core/quiesce`. Rejects if the call as a whole is refused or cancelled. */
   run(mutation: string, options?: RunOptions): Promise<TestRun>;

@@ -44,7 +44,9 @@ interface Linked<L> {
   /** What `connect` made; undefined where there is no `connect`. */
   readonly link: L;
 }
+/** What a function for one device is given: the config, the device, what `connect` made, and a signal. */
 export type DeviceCall<C, D, L> = Call<C> & Linked<L> & { readonly device: D };
+/** What `areOn` is given: all devices of one `via` that are asked now. */
 export type DevicesCall<C, D, L> = Call<C> & Linked<L> & { readonly devices: readonly D[] };
 
 /** One of the two: `isOn` asks one device, `areOn` all devices of one `via` in one call. */
@@ -56,6 +58,7 @@ type Reads<C, D, L> =
       readonly isOn?: never;
     };
 
+/** A power module in one literal: C are the schemas of its own config, D its devices, L what `connect` makes. */
 export type PowerDefinition<C extends ConfigLiterals, D extends Device, L> = Reads<C, D, L> & {
   /** Nodes with this /platform are its own. */
   readonly platform: string;

@@ -119,6 +119,7 @@ function parsePlain(parser: Parser, part: string, at: number): Term {
   return { kind: 'value', view, path, value: part.slice(equals + 1) };
 }
 
+/** Whether the subject is in the set. A name that nobody has matches nothing; it is no error. */
 export function matches(set: NodeSet, subject: Subject): boolean {
   return set.any.some((all) => all.every((term) => holds(term, subject)));
 }

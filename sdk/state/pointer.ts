@@ -133,6 +133,7 @@ export function sameJson(a: Json | Doc | undefined, b: Json | Doc | undefined): 
   return members.length === Object.keys(b).length && members.every((member) => Object.hasOwn(b, member) && sameJson(a[member], b[member]));
 }
 
+/** Whether it is an object with members: not null, not a list. */
 export function isObject(value: unknown): value is { [member: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

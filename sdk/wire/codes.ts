@@ -61,11 +61,13 @@ export const CODES = {
   Disconnected: -32025,
 } as const;
 
+/** The name of an error of the table. */
 export type ErrorName = keyof typeof CODES;
 
 /** never = the same call cannot succeed; later = nothing has failed, ask again; now = a failed attempt. */
 export type Retry = 'never' | 'later' | 'now';
 
+/** A row of the error table. */
 export interface ErrorKind {
   readonly code: number;
   readonly name: ErrorName;

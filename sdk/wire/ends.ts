@@ -2,8 +2,11 @@
 import type { METHODS, Methods } from './methods.ts';
 
 type Table = typeof METHODS;
+/** A method of the protocol. */
 export type MethodName = keyof Table;
+/** The params of a method. */
 export type Params<M extends MethodName> = Methods[M]['params'];
+/** The result of a method; undefined for a notification. */
 export type Result<M extends MethodName> = Methods[M]['result'];
 
 /** host ↔ module on a child's stdio; control ↔ client on the control socket. */
@@ -15,6 +18,7 @@ interface Opposite {
   readonly control: 'client';
   readonly client: 'control';
 }
+/** The end that this one speaks with. */
 export type Other<E extends End> = Opposite[E];
 
 interface Directions {

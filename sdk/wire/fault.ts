@@ -21,6 +21,7 @@ export interface RefusalText {
   readonly todo: string;
 }
 
+/** An error of the table, by its name. */
 export function rpcError(name: ErrorName, message: string, data?: unknown): RpcError {
   return new RpcError(CODES[name], message, data);
 }

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { LINE_LIMIT } from './methods.ts';
 
+/** Why a line was not one. `bytes`: how many there were; `start`: how it began. */
 export type LineFault =
   /** Said once, when the limit is passed; the rest of that line is skipped. */
   | { readonly fault: 'tooLong'; readonly bytes: number; readonly limit: number }
@@ -19,6 +20,7 @@ const start = (bytes: Buffer): string =>
     .toString('latin1')
     .replaceAll(/[^\x20-\x7e]/g, '.');
 
+/** Cuts bytes into lines of UTF-8, however they come, and holds no more than one line of the limit. */
 export class LineDecoder {
   readonly #limit: number;
   /** The beginning of a line whose end has not come yet. */

@@ -481,6 +481,71 @@ export interface Held {
   readonly until?: Millis;
 }
 
+/** What installing a plugin would mean; nothing is installed yet. */
+export interface PluginReport {
+  /** Its name: the last part of the package's. */
+  readonly plugin: string;
+  readonly package: string;
+  readonly version: string;
+  /** A process, or schemas only. */
+  readonly kind: 'module' | 'extension';
+  /** The version that is installed now. */
+  readonly replaces?: string;
+  /** The service that is made with it; absent: there is one already, or it has no process. */
+  readonly service?: string;
+  readonly permissions: readonly {
+    readonly permission: string;
+    /** The version installed now does not have it. */
+    readonly isNew: boolean;
+  }[];
+  /** The requirements of the protocol, tried on it. */
+  readonly checks: {
+    readonly passed: number;
+    readonly notApplicable: number;
+    readonly failed: readonly {
+      readonly id: string;
+      readonly sentence: string;
+      readonly why: string;
+    }[];
+  };
+  /** Paths, members, mutations (their ids), pollers and calls that are not there now. */
+  readonly adds: readonly string[];
+  /** Those of the version installed now that it no longer has. */
+  readonly removes: readonly string[];
+  /** How many nodes it would serve; absent: the host does not run. */
+  readonly served?: number;
+  /** Nodes whose way to what is wanted of them would be another. */
+  readonly ways: readonly {
+    readonly count: number;
+    /** As a node set. */
+    readonly nodes: string;
+    readonly before: string;
+    readonly after: string;
+  }[];
+  /** Why it cannot be installed beside what is there. */
+  readonly conflicts: readonly string[];
+}
+
+/** A plugin of this host. */
+export interface PluginStatus {
+  readonly plugin: string;
+  readonly package: string;
+  readonly version: string;
+  readonly kind: 'module' | 'extension';
+  /** It came with the host. */
+  readonly isBuiltIn: boolean;
+  readonly enabled: boolean;
+  readonly permissions: readonly string[];
+  /** Which services are made of it. */
+  readonly services: readonly string[];
+  /** What was asked for when it was installed. */
+  readonly source?: string;
+  readonly installedAt?: Millis;
+  readonly installedBy?: string;
+  /** Why it cannot be used. */
+  readonly problem?: string;
+}
+
 /** The `data` of an error: an answer that says no, in the words that a person reads. */
 export interface Refusal {
   readonly what: string;
@@ -609,6 +674,11 @@ export interface ServiceLoggedParams {
   readonly service: Name;
   readonly lines: readonly string[];
   readonly dropped?: number;
+}
+
+/** `plugin/progress`: How far an installation is, in words. */
+export interface PluginProgressParams {
+  readonly text: string;
 }
 
 /** `shutdown`: Finish or give up what runs, within the grace, and answer; exit follows. */
@@ -1166,6 +1236,129 @@ export interface ServiceLogsResult {
   readonly lines: readonly string[];
 }
 
+/** `plugin/stage`: Fetch a plugin, try it, and say what installing it would mean; it is installed by plugin/commit, and forgotten when this connection ends. */
+export interface PluginStageParams {
+  /** A name of the registry (NAME, NAME@VERSION), or the absolute path of a folder or a tarball on the host. */
+  readonly source: string;
+  /** There must be a version of it already. */
+  readonly upgrade?: boolean;
+  /** The name of the service that is made with it. */
+  readonly service?: Name;
+  readonly serves?: Set;
+  readonly config?: Members;
+  /** Run the install scripts of packages. */
+  readonly allowScripts?: boolean;
+  readonly onBehalfOf?: Author;
+}
+
+export interface PluginStageResult {
+  readonly stage: string;
+  readonly report: PluginReport;
+}
+
+/** `plugin/commit`: Install what was staged on this connection. A version that is there runs until the new one has shown itself; one that does not is taken back. */
+export interface PluginCommitParams {
+  readonly stage: string;
+  readonly onBehalfOf?: Author;
+}
+
+export interface PluginCommitResult {
+  readonly plugin: string;
+  readonly version: string;
+  /** The services that run with it now. */
+  readonly services: readonly string[];
+}
+
+/** `plugin/list`: The plugins of this host: those that were installed, and those that came with it. */
+export interface PluginListParams {
+  readonly onBehalfOf?: Author;
+}
+
+export interface PluginListResult {
+  readonly plugins: readonly PluginStatus[];
+}
+
+/** `plugin/info`: All that is known of one plugin: what it may do and what of that is enforced, what it declares, whether its files are as they were installed. */
+export interface PluginInfoParams {
+  /** Its name, as kraken plugin list shows it. */
+  readonly plugin: string;
+  readonly onBehalfOf?: Author;
+}
+
+export interface PluginInfoResult {
+  readonly status: PluginStatus;
+  readonly dir: string;
+  readonly integrity?: string;
+  /** Its files are not those that were installed. */
+  readonly changed?: boolean;
+  /** What its processes may not do, and whether that is enforced here or only declared. */
+  readonly confinement: readonly ({
+    readonly service: string;
+    readonly what: string;
+    readonly state: 'enforced' | 'declared' | 'granted';
+    readonly how: string;
+  })[];
+  /** Paths, mutations, pollers and calls of its services, where they run. */
+  readonly declares: readonly string[];
+}
+
+/** `plugin/remove`: Stop its services and forget it. What nodes hold of its state stays. */
+export interface PluginRemoveParams {
+  /** Its name, as kraken plugin list shows it. */
+  readonly plugin: string;
+  readonly onBehalfOf?: Author;
+}
+
+/** Nothing to say. */
+export type PluginRemoveResult = Readonly<Record<string, never>>;
+
+/** `plugin/enable`: Let its services run. */
+export interface PluginEnableParams {
+  /** Its name, as kraken plugin list shows it. */
+  readonly plugin: string;
+  readonly onBehalfOf?: Author;
+}
+
+/** Nothing to say. */
+export type PluginEnableResult = Readonly<Record<string, never>>;
+
+/** `plugin/disable`: Stop its services, until it is enabled. */
+export interface PluginDisableParams {
+  /** Its name, as kraken plugin list shows it. */
+  readonly plugin: string;
+  readonly onBehalfOf?: Author;
+}
+
+/** Nothing to say. */
+export type PluginDisableResult = Readonly<Record<string, never>>;
+
+/** `service/create`: Make a service of a module: another instance with its own config and nodes. */
+export interface ServiceCreateParams {
+  readonly service: Name;
+  /** Its name, as kraken plugin list shows it. */
+  readonly module: string;
+  readonly serves?: Set;
+  readonly config?: Members;
+  /** Instead of those of its manifest. */
+  readonly permissions?: readonly string[];
+  /** Names of the host's environment that it may see (permission env). */
+  readonly env?: readonly string[];
+  readonly memoryMiB?: number;
+  readonly onBehalfOf?: Author;
+}
+
+/** Nothing to say. */
+export type ServiceCreateResult = Readonly<Record<string, never>>;
+
+/** `service/remove`: Stop a service that was made by service/create or with a plugin, and forget it. */
+export interface ServiceRemoveParams {
+  readonly service: Name;
+  readonly onBehalfOf?: Author;
+}
+
+/** Nothing to say. */
+export type ServiceRemoveResult = Readonly<Record<string, never>>;
+
 /** What each method is sent with and answered with. */
 export interface Methods {
   /** The first call: versions offered, who the module is here, and its config. The answer is its declaration. */
@@ -1190,6 +1383,8 @@ export interface Methods {
   readonly 'events/happened': { readonly params: EventsHappenedParams; readonly result: undefined };
   /** Lines of a followed log. */
   readonly 'service/logged': { readonly params: ServiceLoggedParams; readonly result: undefined };
+  /** How far an installation is, in words. */
+  readonly 'plugin/progress': { readonly params: PluginProgressParams; readonly result: undefined };
   /** Finish or give up what runs, within the grace, and answer; exit follows. */
   readonly 'shutdown': { readonly params: ShutdownParams; readonly result: ShutdownResult };
   /** End now. */
@@ -1286,6 +1481,24 @@ export interface Methods {
   readonly 'service/call': { readonly params: ServiceCallParams; readonly result: ServiceCallResult };
   /** The last lines of a service's log; follow: the next ones come as service/logged. */
   readonly 'service/logs': { readonly params: ServiceLogsParams; readonly result: ServiceLogsResult };
+  /** Fetch a plugin, try it, and say what installing it would mean; it is installed by plugin/commit, and forgotten when this connection ends. */
+  readonly 'plugin/stage': { readonly params: PluginStageParams; readonly result: PluginStageResult };
+  /** Install what was staged on this connection. A version that is there runs until the new one has shown itself; one that does not is taken back. */
+  readonly 'plugin/commit': { readonly params: PluginCommitParams; readonly result: PluginCommitResult };
+  /** The plugins of this host: those that were installed, and those that came with it. */
+  readonly 'plugin/list': { readonly params: PluginListParams; readonly result: PluginListResult };
+  /** All that is known of one plugin: what it may do and what of that is enforced, what it declares, whether its files are as they were installed. */
+  readonly 'plugin/info': { readonly params: PluginInfoParams; readonly result: PluginInfoResult };
+  /** Stop its services and forget it. What nodes hold of its state stays. */
+  readonly 'plugin/remove': { readonly params: PluginRemoveParams; readonly result: PluginRemoveResult };
+  /** Let its services run. */
+  readonly 'plugin/enable': { readonly params: PluginEnableParams; readonly result: PluginEnableResult };
+  /** Stop its services, until it is enabled. */
+  readonly 'plugin/disable': { readonly params: PluginDisableParams; readonly result: PluginDisableResult };
+  /** Make a service of a module: another instance with its own config and nodes. */
+  readonly 'service/create': { readonly params: ServiceCreateParams; readonly result: ServiceCreateResult };
+  /** Stop a service that was made by service/create or with a plugin, and forget it. */
+  readonly 'service/remove': { readonly params: ServiceRemoveParams; readonly result: ServiceRemoveResult };
 }
 
 /** The same table as data: who calls whom, and how. */
@@ -1301,6 +1514,7 @@ export const METHODS = {
   'state/changed': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
   'events/happened': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
   'service/logged': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
+  'plugin/progress': { direction: 'toModule', kind: 'notification', control: true, capability: undefined, since: 1 },
   'shutdown': { direction: 'toModule', kind: 'request', control: false, capability: undefined, since: 1 },
   'exit': { direction: 'toModule', kind: 'notification', control: false, capability: undefined, since: 1 },
   'state/discover': { direction: 'toHost', kind: 'request', control: false, capability: 'discover', since: 1 },
@@ -1349,4 +1563,13 @@ export const METHODS = {
   'service/restart': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/call': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/logs': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/stage': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/commit': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/list': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/info': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/remove': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/enable': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'plugin/disable': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'service/create': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'service/remove': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
 } as const;

@@ -18,6 +18,7 @@ export interface LateAnswer {
   readonly error?: { readonly code: number; readonly message: string };
 }
 
+/** What an end is made of. */
 export interface PeerOptions<E extends End> {
   readonly end: E;
   /** Sends a whole line, newline included. */
@@ -34,6 +35,7 @@ export interface PeerOptions<E extends End> {
   readonly maxInFlight?: number;
 }
 
+/** How long a request may take, and how it is given up. */
 export interface RequestOptions {
   /** Milliseconds; then the promise rejects with DeadlineExceeded and the other end is told to give up. */
   readonly timeoutMs?: number;
@@ -41,6 +43,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A request under way, which can be cancelled in part. */
 export interface SentCall<R> {
   readonly id: number;
   readonly answer: Promise<R>;
@@ -48,6 +51,7 @@ export interface SentCall<R> {
   cancel(reason: string, nodes?: readonly string[]): void;
 }
 
+/** One end of a connection, as `createPeer` makes it. Requests reject with an `RpcError`. */
 export interface Peer<E extends End> {
   request<M extends RequestsTo<Other<E>>>(method: M, params: Params<M>, options?: RequestOptions): Promise<Result<M>>;
   call<M extends RequestsTo<Other<E>>>(method: M, params: Params<M>, options?: RequestOptions): SentCall<Result<M>>;

@@ -21,6 +21,10 @@ export function notification<E extends End, M extends NotificationsTo<E>>(
   return { jsonrpc: '2.0', method, params };
 }
 
+/**
+ * One end of a connection. Params and results are checked in both directions; what does not fit is a fault of the other end, told by
+ * `onFault`, and never reaches a handler.
+ */
 export function createPeer<E extends End>(options: PeerOptions<E>): Peer<E> {
   let open = true;
   const fault = (kind: PeerFault['kind'], text: string, method?: string): void =>

@@ -9,6 +9,7 @@ export function paramsMisfit(method: string, params: unknown): Misfit | undefine
   return of(method)?.params(params);
 }
 
+/** What is wrong with the result of a method; undefined = nothing. */
 export function resultMisfit(method: string, result: unknown): Misfit | undefined {
   return of(method)?.result?.(result);
 }

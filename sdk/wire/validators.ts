@@ -1234,7 +1234,31 @@ const check105: Check = (v) => {
   return undefined;
 };
 
+const check108: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v.length >= 1)) return no("must not be empty");
+  if (!(v.length <= 4096)) return no("must have at most 4096 characters");
+  return undefined;
+};
+
 const check107: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["text"] === undefined) return no("lacks text");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "text":
+        m = check108(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check109: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["reason"] === undefined) return no("lacks reason");
   if (v["grace"] === undefined) return no("lacks grace");
@@ -1255,7 +1279,7 @@ const check107: Check = (v) => {
   return undefined;
 };
 
-const check108: Check = (v) => {
+const check110: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["revision"] === undefined) return no("lacks revision");
   for (const k in v) {
@@ -1270,7 +1294,7 @@ const check108: Check = (v) => {
   return undefined;
 };
 
-const check110: Check = (v) => {
+const check112: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
@@ -1281,14 +1305,14 @@ const check110: Check = (v) => {
   return undefined;
 };
 
-const check109: Check = (v) => {
+const check111: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["observed"] === undefined) return no("lacks observed");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "observed":
-        m = check110(v[k]);
+        m = check112(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1298,7 +1322,7 @@ const check109: Check = (v) => {
   return undefined;
 };
 
-const check111: Check = (v) => {
+const check113: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1326,7 +1350,7 @@ const Set: Check = (v) => {
   return undefined;
 };
 
-const check115: Check = (v) => {
+const check117: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1000000)) return no("must have at most 1000000 items");
   for (let i = 0; i < v.length; i++) {
@@ -1336,7 +1360,7 @@ const check115: Check = (v) => {
   return undefined;
 };
 
-const check116: Check = (v) => {
+const check118: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -1352,27 +1376,27 @@ const View: Check = (v) => {
   return undefined;
 };
 
-const check119: Check = (v) => {
+const check121: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 100000)) return no("must be at most 100000");
   return undefined;
 };
 
-const check122: Check = (v) => {
+const check124: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
 };
 
-const check123: Check = (v) => {
+const check125: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "viewer" || v === "operator" || v === "admin")) return no("must be one of viewer, operator, admin");
   return undefined;
 };
 
-const check124: Check = (v) => {
+const check126: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 256)) return no("must have at most 256 characters");
   return undefined;
@@ -1385,13 +1409,13 @@ const Author: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "user":
-        m = check122(v[k]);
+        m = check124(v[k]);
         break;
       case "role":
-        m = check123(v[k]);
+        m = check125(v[k]);
         break;
       case "address":
-        m = check124(v[k]);
+        m = check126(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1401,7 +1425,7 @@ const Author: Check = (v) => {
   return undefined;
 };
 
-const check112: Check = (v) => {
+const check114: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1410,10 +1434,10 @@ const check112: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check115(v[k]);
+        m = check117(v[k]);
         break;
       case "paths":
-        m = check116(v[k]);
+        m = check118(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1422,7 +1446,7 @@ const check112: Check = (v) => {
         m = NodeId(v[k]);
         break;
       case "limit":
-        m = check119(v[k]);
+        m = check121(v[k]);
         break;
       case "original":
         m = check27(v[k]);
@@ -1438,7 +1462,7 @@ const check112: Check = (v) => {
   return undefined;
 };
 
-const check125: Check = (v) => {
+const check127: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -1465,7 +1489,7 @@ const check125: Check = (v) => {
   return undefined;
 };
 
-const check126: Check = (v) => {
+const check128: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1474,10 +1498,10 @@ const check126: Check = (v) => {
         m = Set(v[k]);
         break;
       case "nodes":
-        m = check115(v[k]);
+        m = check117(v[k]);
         break;
       case "paths":
-        m = check116(v[k]);
+        m = check118(v[k]);
         break;
       case "view":
         m = View(v[k]);
@@ -1496,7 +1520,7 @@ const check126: Check = (v) => {
   return undefined;
 };
 
-const check127: Check = (v) => {
+const check129: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1513,7 +1537,7 @@ const check127: Check = (v) => {
   return undefined;
 };
 
-const check128: Check = (v) => {
+const check130: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1527,7 +1551,7 @@ const check128: Check = (v) => {
   return undefined;
 };
 
-const check131: Check = (v) => {
+const check133: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   if (v["values"] === undefined) return no("lacks values");
@@ -1548,23 +1572,16 @@ const check131: Check = (v) => {
   return undefined;
 };
 
-const check130: Check = (v) => {
+const check132: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check131(v[i]);
+    const m = check133(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check132: Check = (v) => {
-  if (!(typeof v === 'string')) return no("must be a string");
-  if (!(v.length >= 1)) return no("must not be empty");
-  if (!(v.length <= 4096)) return no("must have at most 4096 characters");
-  return undefined;
-};
-
-const check129: Check = (v) => {
+const check131: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tx"] === undefined) return no("lacks tx");
   if (v["part"] === undefined) return no("lacks part");
@@ -1583,13 +1600,13 @@ const check129: Check = (v) => {
         m = check27(v[k]);
         break;
       case "changes":
-        m = check130(v[k]);
+        m = check132(v[k]);
         break;
       case "why":
         m = check73(v[k]);
         break;
       case "force":
-        m = check132(v[k]);
+        m = check108(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -1602,7 +1619,7 @@ const check129: Check = (v) => {
   return undefined;
 };
 
-const check133: Check = (v) => {
+const check134: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["watch"] === undefined) return no("lacks watch");
   for (const k in v) {
@@ -1617,7 +1634,7 @@ const check133: Check = (v) => {
   return undefined;
 };
 
-const check135: Check = (v) => {
+const check136: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 16)) return no("must have at most 16 items");
@@ -1628,14 +1645,14 @@ const check135: Check = (v) => {
   return undefined;
 };
 
-const check134: Check = (v) => {
+const check135: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kinds"] === undefined) return no("lacks kinds");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "kinds":
-        m = check135(v[k]);
+        m = check136(v[k]);
         break;
       case "set":
         m = Set(v[k]);
@@ -1651,22 +1668,22 @@ const check134: Check = (v) => {
   return undefined;
 };
 
-const check137: Check = (v) => {
+const check138: Check = (v) => {
   if (!(typeof v === 'string' || Number.isInteger(v))) return no("must be a string or an integer");
   return undefined;
 };
 
-const check136: Check = (v) => {
+const check137: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check137(v[k]);
+        m = check138(v[k]);
         break;
       case "nodes":
-        m = check115(v[k]);
+        m = check117(v[k]);
         break;
       case "reason":
         m = check73(v[k]);
@@ -1679,14 +1696,14 @@ const check136: Check = (v) => {
   return undefined;
 };
 
-const check139: Check = (v) => {
+const check140: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 1)) return no("must be at most 1");
   return undefined;
 };
 
-const check138: Check = (v) => {
+const check139: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["message"] === undefined) return no("lacks message");
@@ -1694,13 +1711,13 @@ const check138: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check137(v[k]);
+        m = check138(v[k]);
         break;
       case "message":
         m = check73(v[k]);
         break;
       case "fraction":
-        m = check139(v[k]);
+        m = check140(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
@@ -1710,19 +1727,19 @@ const check138: Check = (v) => {
   return undefined;
 };
 
-const check141: Check = (v) => {
+const check142: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "debug" || v === "info" || v === "warn" || v === "error")) return no("must be one of debug, info, warn, error");
   return undefined;
 };
 
-const check142: Check = (v) => {
+const check143: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 16384)) return no("must have at most 16384 characters");
   return undefined;
 };
 
-const check140: Check = (v) => {
+const check141: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["level"] === undefined) return no("lacks level");
   if (v["message"] === undefined) return no("lacks message");
@@ -1730,10 +1747,10 @@ const check140: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "level":
-        m = check141(v[k]);
+        m = check142(v[k]);
         break;
       case "message":
-        m = check142(v[k]);
+        m = check143(v[k]);
         break;
       case "fields":
         m = Members(v[k]);
@@ -1746,7 +1763,7 @@ const check140: Check = (v) => {
   return undefined;
 };
 
-const check144: Check = (v) => {
+const check145: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["name"] === undefined) return no("lacks name");
@@ -1769,7 +1786,7 @@ const check144: Check = (v) => {
   return undefined;
 };
 
-const check143: Check = (v) => {
+const check144: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -1787,7 +1804,7 @@ const check143: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "self":
-        m = check144(v[k]);
+        m = check145(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -1795,7 +1812,7 @@ const check143: Check = (v) => {
   return undefined;
 };
 
-const check146: Check = (v) => {
+const check147: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Members(v[i]);
@@ -1804,13 +1821,13 @@ const check146: Check = (v) => {
   return undefined;
 };
 
-const check147: Check = (v) => {
+const check148: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "create" || v === "update" || v === "put" || v === "merge")) return no("must be one of create, update, put, merge");
   return undefined;
 };
 
-const check145: Check = (v) => {
+const check146: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["mode"] === undefined) return no("lacks mode");
@@ -1818,10 +1835,10 @@ const check145: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check146(v[k]);
+        m = check147(v[k]);
         break;
       case "mode":
-        m = check147(v[k]);
+        m = check148(v[k]);
         break;
       case "tx":
         m = check66(v[k]);
@@ -1839,7 +1856,7 @@ const check145: Check = (v) => {
         m = check73(v[k]);
         break;
       case "force":
-        m = check132(v[k]);
+        m = check108(v[k]);
         break;
       case "unchangedSince":
         m = Revision(v[k]);
@@ -1872,7 +1889,7 @@ const Done: Check = (v) => {
   return undefined;
 };
 
-const check150: Check = (v) => {
+const check151: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["values"] === undefined) return no("lacks values");
@@ -1889,7 +1906,7 @@ const check150: Check = (v) => {
         m = check73(v[k]);
         break;
       case "force":
-        m = check132(v[k]);
+        m = check108(v[k]);
         break;
       case "unchangedSince":
         m = Revision(v[k]);
@@ -1905,7 +1922,7 @@ const check150: Check = (v) => {
   return undefined;
 };
 
-const check153: Check = (v) => {
+const check154: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["node"] === undefined) return no("lacks node");
   if (v["path"] === undefined) return no("lacks path");
@@ -1928,16 +1945,16 @@ const check153: Check = (v) => {
   return undefined;
 };
 
-const check152: Check = (v) => {
+const check153: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check153(v[i]);
+    const m = check154(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check151: Check = (v) => {
+const check152: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["revision"] === undefined) return no("lacks revision");
   if (v["ignored"] === undefined) return no("lacks ignored");
@@ -1948,7 +1965,7 @@ const check151: Check = (v) => {
         m = Revision(v[k]);
         break;
       case "ignored":
-        m = check152(v[k]);
+        m = check153(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -1956,25 +1973,25 @@ const check151: Check = (v) => {
   return undefined;
 };
 
-const check155: Check = (v) => {
+const check156: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 100000)) return no("must have at most 100000 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check131(v[i]);
+    const m = check133(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check154: Check = (v) => {
+const check155: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["observed"] === undefined) return no("lacks observed");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "observed":
-        m = check155(v[k]);
+        m = check156(v[k]);
         break;
       case "why":
         m = check73(v[k]);
@@ -1990,7 +2007,7 @@ const check154: Check = (v) => {
   return undefined;
 };
 
-const check156: Check = (v) => {
+const check157: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2063,7 +2080,7 @@ const Gap: Check = (v) => {
   return undefined;
 };
 
-const check163: Check = (v) => {
+const check164: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Gap(v[i]);
@@ -2072,12 +2089,12 @@ const check163: Check = (v) => {
   return undefined;
 };
 
-const check169: Check = (v) => {
+const check170: Check = (v) => {
   if (!(typeof v === 'number')) return no("must be a number");
   return undefined;
 };
 
-const check170: Check = (v) => {
+const check171: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "next" || v === "running" || v === "waiting" || v === "later")) return no("must be one of next, running, waiting, later");
   return undefined;
@@ -2103,10 +2120,10 @@ const StepText: Check = (v) => {
         m = check27(v[k]);
         break;
       case "cost":
-        m = check169(v[k]);
+        m = check170(v[k]);
         break;
       case "state":
-        m = check170(v[k]);
+        m = check171(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2120,7 +2137,7 @@ const StepText: Check = (v) => {
   return undefined;
 };
 
-const check166: Check = (v) => {
+const check167: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = StepText(v[i]);
@@ -2162,7 +2179,7 @@ const Reason: Check = (v) => {
   return undefined;
 };
 
-const check171: Check = (v) => {
+const check172: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Reason(v[i]);
@@ -2171,7 +2188,7 @@ const check171: Check = (v) => {
   return undefined;
 };
 
-const check175: Check = (v) => {
+const check176: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["at"] === undefined) return no("lacks at");
   if (v["mutation"] === undefined) return no("lacks mutation");
@@ -2194,16 +2211,16 @@ const check175: Check = (v) => {
   return undefined;
 };
 
-const check174: Check = (v) => {
+const check175: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check175(v[i]);
+    const m = check176(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check176: Check = (v) => {
+const check177: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["kind"] === undefined) return no("lacks kind");
@@ -2233,19 +2250,19 @@ const check176: Check = (v) => {
   return undefined;
 };
 
-const check179: Check = (v) => {
+const check180: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   return undefined;
 };
 
-const check180: Check = (v) => {
+const check181: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "parent" || v === "child")) return no("must be one of parent, child");
   return undefined;
 };
 
-const check181: Check = (v) => {
+const check182: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "connected" || v === "probing" || v === "dead" || v === "trying")) return no("must be one of connected, probing, dead, trying");
   return undefined;
@@ -2268,16 +2285,16 @@ const PeerStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "id":
-        m = check179(v[k]);
+        m = check180(v[k]);
         break;
       case "name":
         m = check3(v[k]);
         break;
       case "role":
-        m = check180(v[k]);
+        m = check181(v[k]);
         break;
       case "state":
-        m = check181(v[k]);
+        m = check182(v[k]);
         break;
       case "since":
         m = Millis(v[k]);
@@ -2356,22 +2373,22 @@ const Explanation: Check = (v) => {
         m = check3(v[k]);
         break;
       case "gaps":
-        m = check163(v[k]);
+        m = check164(v[k]);
         break;
       case "plan":
-        m = check166(v[k]);
+        m = check167(v[k]);
         break;
       case "reasons":
-        m = check171(v[k]);
+        m = check172(v[k]);
         break;
       case "blockers":
         m = check106(v[k]);
         break;
       case "failures":
-        m = check174(v[k]);
+        m = check175(v[k]);
         break;
       case "order":
-        m = check176(v[k]);
+        m = check177(v[k]);
         break;
       case "peer":
         m = PeerStatus(v[k]);
@@ -2385,7 +2402,7 @@ const Explanation: Check = (v) => {
   return undefined;
 };
 
-const check158: Check = (v) => {
+const check159: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Explanation(v[i]);
@@ -2394,14 +2411,14 @@ const check158: Check = (v) => {
   return undefined;
 };
 
-const check157: Check = (v) => {
+const check158: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check158(v[k]);
+        m = check159(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2409,7 +2426,7 @@ const check157: Check = (v) => {
   return undefined;
 };
 
-const check182: Check = (v) => {
+const check183: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2429,7 +2446,7 @@ const check182: Check = (v) => {
   return undefined;
 };
 
-const check188: Check = (v) => {
+const check189: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = NodeId(v[i]);
@@ -2438,7 +2455,7 @@ const check188: Check = (v) => {
   return undefined;
 };
 
-const check190: Check = (v) => {
+const check191: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["mutation"] === undefined) return no("lacks mutation");
   if (v["text"] === undefined) return no("lacks text");
@@ -2461,10 +2478,10 @@ const check190: Check = (v) => {
   return undefined;
 };
 
-const check189: Check = (v) => {
+const check190: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check190(v[i]);
+    const m = check191(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2475,13 +2492,13 @@ const Range: Check = (v) => {
   if (!(v.length >= 2)) return no("must have at least 2 items");
   if (!(v.length <= 2)) return no("must have at most 2 items");
   for (let i = 0; i < v.length; i++) {
-    const m = check169(v[i]);
+    const m = check170(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check194: Check = (v) => {
+const check195: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["answer"] === undefined) return no("lacks answer");
   if (v["steps"] === undefined) return no("lacks steps");
@@ -2500,16 +2517,16 @@ const check194: Check = (v) => {
   return undefined;
 };
 
-const check193: Check = (v) => {
+const check194: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check194(v[i]);
+    const m = check195(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check196: Check = (v) => {
+const check197: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["kind"] === undefined) return no("lacks kind");
   if (v["text"] === undefined) return no("lacks text");
@@ -2524,7 +2541,7 @@ const check196: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check188(v[k]);
+        m = check189(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2532,10 +2549,10 @@ const check196: Check = (v) => {
   return undefined;
 };
 
-const check195: Check = (v) => {
+const check196: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check196(v[i]);
+    const m = check197(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2555,13 +2572,13 @@ const PlanGroup: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check188(v[k]);
-        break;
-      case "steps":
         m = check189(v[k]);
         break;
+      case "steps":
+        m = check190(v[k]);
+        break;
       case "cost":
-        m = check169(v[k]);
+        m = check170(v[k]);
         break;
       case "disruptive":
         m = Range(v[k]);
@@ -2570,10 +2587,10 @@ const PlanGroup: Check = (v) => {
         m = Range(v[k]);
         break;
       case "branches":
-        m = check193(v[k]);
+        m = check194(v[k]);
         break;
       case "waiting":
-        m = check195(v[k]);
+        m = check196(v[k]);
         break;
       case "moot":
         m = check106(v[k]);
@@ -2584,7 +2601,7 @@ const PlanGroup: Check = (v) => {
   return undefined;
 };
 
-const check185: Check = (v) => {
+const check186: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = PlanGroup(v[i]);
@@ -2593,7 +2610,7 @@ const check185: Check = (v) => {
   return undefined;
 };
 
-const check198: Check = (v) => {
+const check199: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["reasons"] === undefined) return no("lacks reasons");
@@ -2601,7 +2618,7 @@ const check198: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check188(v[k]);
+        m = check189(v[k]);
         break;
       case "reasons":
         m = check106(v[k]);
@@ -2612,16 +2629,16 @@ const check198: Check = (v) => {
   return undefined;
 };
 
-const check197: Check = (v) => {
+const check198: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check198(v[i]);
+    const m = check199(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check200: Check = (v) => {
+const check201: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["text"] === undefined) return no("lacks text");
   if (v["nodes"] === undefined) return no("lacks nodes");
@@ -2632,7 +2649,7 @@ const check200: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check188(v[k]);
+        m = check189(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2640,10 +2657,10 @@ const check200: Check = (v) => {
   return undefined;
 };
 
-const check199: Check = (v) => {
+const check200: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check200(v[i]);
+    const m = check201(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -2670,16 +2687,16 @@ const PlanReport: Check = (v) => {
         m = check72(v[k]);
         break;
       case "groups":
-        m = check185(v[k]);
+        m = check186(v[k]);
         break;
       case "unreachable":
-        m = check197(v[k]);
+        m = check198(v[k]);
         break;
       case "powerCycles":
         m = Range(v[k]);
         break;
       case "remarks":
-        m = check199(v[k]);
+        m = check200(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2687,13 +2704,13 @@ const PlanReport: Check = (v) => {
   return undefined;
 };
 
-const check202: Check = (v) => {
+const check203: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "reboot" || v === "cycle")) return no("must be one of reboot, cycle");
   return undefined;
 };
 
-const check201: Check = (v) => {
+const check202: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2706,13 +2723,13 @@ const check201: Check = (v) => {
         m = Values(v[k]);
         break;
       case "nodes":
-        m = check146(v[k]);
+        m = check147(v[k]);
         break;
       case "order":
-        m = check202(v[k]);
+        m = check203(v[k]);
         break;
       case "force":
-        m = check132(v[k]);
+        m = check108(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -2725,7 +2742,7 @@ const check201: Check = (v) => {
   return undefined;
 };
 
-const check203: Check = (v) => {
+const check204: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["changes"] === undefined) return no("lacks changes");
   for (const k in v) {
@@ -2743,14 +2760,14 @@ const check203: Check = (v) => {
   return undefined;
 };
 
-const check205: Check = (v) => {
+const check206: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 1)) return no("must be at least 1");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check204: Check = (v) => {
+const check205: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limit"] === undefined) return no("lacks limit");
   for (const k in v) {
@@ -2760,7 +2777,7 @@ const check204: Check = (v) => {
         m = Set(v[k]);
         break;
       case "limit":
-        m = check205(v[k]);
+        m = check206(v[k]);
         break;
       case "before":
         m = Revision(v[k]);
@@ -2779,14 +2796,14 @@ const check204: Check = (v) => {
   return undefined;
 };
 
-const check207: Check = (v) => {
+const check208: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   return undefined;
 };
 
-const check206: Check = (v) => {
+const check207: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -2797,7 +2814,7 @@ const check206: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check207(v[k]);
+        m = check208(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2847,7 +2864,7 @@ const Held: Check = (v) => {
   return undefined;
 };
 
-const check209: Check = (v) => {
+const check210: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Held(v[i]);
@@ -2856,14 +2873,14 @@ const check209: Check = (v) => {
   return undefined;
 };
 
-const check208: Check = (v) => {
+const check209: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["holds"] === undefined) return no("lacks holds");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "holds":
-        m = check209(v[k]);
+        m = check210(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -2871,7 +2888,7 @@ const check208: Check = (v) => {
   return undefined;
 };
 
-const check212: Check = (v) => {
+const check213: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -2890,7 +2907,7 @@ const check212: Check = (v) => {
   return undefined;
 };
 
-const check213: Check = (v) => {
+const check214: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2913,7 +2930,7 @@ const check213: Check = (v) => {
   return undefined;
 };
 
-const check214: Check = (v) => {
+const check215: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["owner"] === undefined) return no("lacks owner");
@@ -2924,7 +2941,7 @@ const check214: Check = (v) => {
         m = Set(v[k]);
         break;
       case "owner":
-        m = check122(v[k]);
+        m = check124(v[k]);
         break;
       case "until":
         m = Millis(v[k]);
@@ -2940,7 +2957,7 @@ const check214: Check = (v) => {
   return undefined;
 };
 
-const check215: Check = (v) => {
+const check216: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -2963,13 +2980,13 @@ const check215: Check = (v) => {
   return undefined;
 };
 
-const check217: Check = (v) => {
+const check218: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "on" || v === "off")) return no("must be one of on, off");
   return undefined;
 };
 
-const check216: Check = (v) => {
+const check217: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["to"] === undefined) return no("lacks to");
@@ -2980,10 +2997,10 @@ const check216: Check = (v) => {
         m = Set(v[k]);
         break;
       case "to":
-        m = check217(v[k]);
+        m = check218(v[k]);
         break;
       case "force":
-        m = check132(v[k]);
+        m = check108(v[k]);
         break;
       case "why":
         m = check73(v[k]);
@@ -2999,7 +3016,7 @@ const check216: Check = (v) => {
   return undefined;
 };
 
-const check218: Check = (v) => {
+const check219: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -3012,7 +3029,7 @@ const check218: Check = (v) => {
         m = check27(v[k]);
         break;
       case "force":
-        m = check132(v[k]);
+        m = check108(v[k]);
         break;
       case "why":
         m = check73(v[k]);
@@ -3045,7 +3062,7 @@ const WaitingGroup: Check = (v) => {
         m = check3(v[k]);
         break;
       case "nodes":
-        m = check188(v[k]);
+        m = check189(v[k]);
         break;
       case "longest":
         m = Millis(v[k]);
@@ -3059,7 +3076,7 @@ const WaitingGroup: Check = (v) => {
   return undefined;
 };
 
-const check220: Check = (v) => {
+const check221: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = WaitingGroup(v[i]);
@@ -3068,14 +3085,14 @@ const check220: Check = (v) => {
   return undefined;
 };
 
-const check219: Check = (v) => {
+const check220: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["waiting"] === undefined) return no("lacks waiting");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "waiting":
-        m = check220(v[k]);
+        m = check221(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3083,7 +3100,7 @@ const check219: Check = (v) => {
   return undefined;
 };
 
-const check223: Check = (v) => {
+const check224: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   for (const k in v) {
@@ -3093,7 +3110,7 @@ const check223: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check207(v[k]);
+        m = check208(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3106,7 +3123,7 @@ const check223: Check = (v) => {
   return undefined;
 };
 
-const check224: Check = (v) => {
+const check225: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["why"] === undefined) return no("lacks why");
@@ -3117,7 +3134,7 @@ const check224: Check = (v) => {
         m = Set(v[k]);
         break;
       case "why":
-        m = check207(v[k]);
+        m = check208(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3156,7 +3173,7 @@ const Token: Check = (v) => {
   return undefined;
 };
 
-const check226: Check = (v) => {
+const check227: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Token(v[i]);
@@ -3165,14 +3182,14 @@ const check226: Check = (v) => {
   return undefined;
 };
 
-const check225: Check = (v) => {
+const check226: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["tokens"] === undefined) return no("lacks tokens");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "tokens":
-        m = check226(v[k]);
+        m = check227(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3180,7 +3197,7 @@ const check225: Check = (v) => {
   return undefined;
 };
 
-const check229: Check = (v) => {
+const check230: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["set"] === undefined) return no("lacks set");
   if (v["until"] === undefined) return no("lacks until");
@@ -3204,7 +3221,7 @@ const check229: Check = (v) => {
   return undefined;
 };
 
-const check230: Check = (v) => {
+const check231: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3220,13 +3237,13 @@ const check230: Check = (v) => {
   return undefined;
 };
 
-const check234: Check = (v) => {
+const check235: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "root" || v === "child")) return no("must be one of root, child");
   return undefined;
 };
 
-const check235: Check = (v) => {
+const check236: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3248,7 +3265,7 @@ const SyncStatus: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "role":
-        m = check234(v[k]);
+        m = check235(v[k]);
         break;
       case "ca":
         m = check3(v[k]);
@@ -3257,33 +3274,6 @@ const SyncStatus: Check = (v) => {
         m = check106(v[k]);
         break;
       case "dropped":
-        m = check235(v[k]);
-        break;
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check236: Check = (v) => {
-  if (!(Array.isArray(v))) return no("must be an array");
-  for (let i = 0; i < v.length; i++) {
-    const m = PeerStatus(v[i]);
-    if (m !== undefined) return under(i, m);
-  }
-  return undefined;
-};
-
-const check231: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  if (v["peers"] === undefined) return no("lacks peers");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "sync":
-        m = SyncStatus(v[k]);
-        break;
-      case "peers":
         m = check236(v[k]);
         break;
     }
@@ -3293,13 +3283,40 @@ const check231: Check = (v) => {
 };
 
 const check237: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = PeerStatus(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check232: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["peers"] === undefined) return no("lacks peers");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "sync":
+        m = SyncStatus(v[k]);
+        break;
+      case "peers":
+        m = check237(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check238: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["why"] === undefined) return no("lacks why");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "why":
-        m = check207(v[k]);
+        m = check208(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3312,7 +3329,7 @@ const check237: Check = (v) => {
   return undefined;
 };
 
-const check240: Check = (v) => {
+const check241: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["by"] === undefined) return no("lacks by");
   if (v["why"] === undefined) return no("lacks why");
@@ -3335,7 +3352,7 @@ const check240: Check = (v) => {
   return undefined;
 };
 
-const check242: Check = (v) => {
+const check243: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["domain"] === undefined) return no("lacks domain");
   if (v["lost"] === undefined) return no("lacks lost");
@@ -3362,10 +3379,10 @@ const check242: Check = (v) => {
   return undefined;
 };
 
-const check241: Check = (v) => {
+const check242: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check242(v[i]);
+    const m = check243(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3415,7 +3432,7 @@ const ServiceStatus: Check = (v) => {
   return undefined;
 };
 
-const check243: Check = (v) => {
+const check244: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = ServiceStatus(v[i]);
@@ -3441,7 +3458,7 @@ const EngineStatus: Check = (v) => {
         m = SyncStatus(v[k]);
         break;
       case "frozen":
-        m = check240(v[k]);
+        m = check241(v[k]);
         break;
       case "revision":
         m = Revision(v[k]);
@@ -3450,22 +3467,22 @@ const EngineStatus: Check = (v) => {
         m = check72(v[k]);
         break;
       case "walks":
-        m = check235(v[k]);
+        m = check236(v[k]);
         break;
       case "waiting":
-        m = check220(v[k]);
+        m = check221(v[k]);
         break;
       case "brakes":
-        m = check241(v[k]);
+        m = check242(v[k]);
         break;
       case "inFlight":
         m = check72(v[k]);
         break;
       case "dropped":
-        m = check235(v[k]);
+        m = check236(v[k]);
         break;
       case "services":
-        m = check243(v[k]);
+        m = check244(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3473,7 +3490,7 @@ const EngineStatus: Check = (v) => {
   return undefined;
 };
 
-const check250: Check = (v) => {
+const check251: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 130)) return no("must have at most 130 characters");
@@ -3492,7 +3509,7 @@ const Limit: Check = (v) => {
         m = Name(v[k]);
         break;
       case "mutation":
-        m = check250(v[k]);
+        m = check251(v[k]);
         break;
       case "selector":
         m = Set(v[k]);
@@ -3517,7 +3534,7 @@ const Limit: Check = (v) => {
   return undefined;
 };
 
-const check247: Check = (v) => {
+const check248: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Limit(v[i]);
@@ -3526,14 +3543,14 @@ const check247: Check = (v) => {
   return undefined;
 };
 
-const check246: Check = (v) => {
+const check247: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["limits"] === undefined) return no("lacks limits");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "limits":
-        m = check247(v[k]);
+        m = check248(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3541,7 +3558,7 @@ const check246: Check = (v) => {
   return undefined;
 };
 
-const check252: Check = (v) => {
+const check253: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3551,7 +3568,7 @@ const check252: Check = (v) => {
   return undefined;
 };
 
-const check253: Check = (v) => {
+const check254: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length <= 1024)) return no("must have at most 1024 items");
   for (let i = 0; i < v.length; i++) {
@@ -3561,16 +3578,16 @@ const check253: Check = (v) => {
   return undefined;
 };
 
-const check251: Check = (v) => {
+const check252: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "set":
-        m = check252(v[k]);
+        m = check253(v[k]);
         break;
       case "remove":
-        m = check253(v[k]);
+        m = check254(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3583,7 +3600,7 @@ const check251: Check = (v) => {
   return undefined;
 };
 
-const check254: Check = (v) => {
+const check255: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3602,7 +3619,7 @@ const check254: Check = (v) => {
   return undefined;
 };
 
-const check255: Check = (v) => {
+const check256: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["bytes"] === undefined) return no("lacks bytes");
@@ -3625,21 +3642,21 @@ const check255: Check = (v) => {
   return undefined;
 };
 
-const check257: Check = (v) => {
+const check258: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 4096)) return no("must have at most 4096 characters");
   if (!(v.charCodeAt(0) === 47)) return no("must begin with a slash");
   return undefined;
 };
 
-const check256: Check = (v) => {
+const check257: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["file"] === undefined) return no("lacks file");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "file":
-        m = check257(v[k]);
+        m = check258(v[k]);
         break;
       case "onBehalfOf":
         m = Author(v[k]);
@@ -3652,7 +3669,7 @@ const check256: Check = (v) => {
   return undefined;
 };
 
-const check258: Check = (v) => {
+const check259: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["nodes"] === undefined) return no("lacks nodes");
   if (v["revision"] === undefined) return no("lacks revision");
@@ -3671,13 +3688,13 @@ const check258: Check = (v) => {
   return undefined;
 };
 
-const check263: Check = (v) => {
+const check264: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "goal" || v === "other")) return no("must be one of current, path, goal, other");
   return undefined;
 };
 
-const check262: Check = (v) => {
+const check263: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["state"] === undefined) return no("lacks state");
@@ -3692,7 +3709,7 @@ const check262: Check = (v) => {
         m = Conditions(v[k]);
         break;
       case "mark":
-        m = check263(v[k]);
+        m = check264(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3700,22 +3717,22 @@ const check262: Check = (v) => {
   return undefined;
 };
 
-const check261: Check = (v) => {
+const check262: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check262(v[i]);
+    const m = check263(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
 };
 
-const check266: Check = (v) => {
+const check267: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v === "current" || v === "path" || v === "other")) return no("must be one of current, path, other");
   return undefined;
 };
 
-const check265: Check = (v) => {
+const check266: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["id"] === undefined) return no("lacks id");
   if (v["from"] === undefined) return no("lacks from");
@@ -3738,7 +3755,7 @@ const check265: Check = (v) => {
         m = check3(v[k]);
         break;
       case "mark":
-        m = check266(v[k]);
+        m = check267(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3746,10 +3763,10 @@ const check265: Check = (v) => {
   return undefined;
 };
 
-const check264: Check = (v) => {
+const check265: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
-    const m = check265(v[i]);
+    const m = check266(v[i]);
     if (m !== undefined) return under(i, m);
   }
   return undefined;
@@ -3764,10 +3781,10 @@ const GraphView: Check = (v) => {
     let m: Misfit | undefined;
     switch (k) {
       case "nodes":
-        m = check261(v[k]);
+        m = check262(v[k]);
         break;
       case "edges":
-        m = check264(v[k]);
+        m = check265(v[k]);
         break;
       case "truncated":
         m = check27(v[k]);
@@ -3778,7 +3795,7 @@ const GraphView: Check = (v) => {
   return undefined;
 };
 
-const check267: Check = (v) => {
+const check268: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
@@ -3797,7 +3814,7 @@ const check267: Check = (v) => {
   return undefined;
 };
 
-const check270: Check = (v) => {
+const check271: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["schema"] === undefined) return no("lacks schema");
   for (const k in v) {
@@ -3815,20 +3832,20 @@ const check270: Check = (v) => {
   return undefined;
 };
 
-const check269: Check = (v) => {
+const check270: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       default:
-        m = check270(v[k]);
+        m = check271(v[k]);
     }
     if (m !== undefined) return under(k, m);
   }
   return undefined;
 };
 
-const check268: Check = (v) => {
+const check269: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["core"] === undefined) return no("lacks core");
   if (v["extensions"] === undefined) return no("lacks extensions");
@@ -3843,22 +3860,7 @@ const check268: Check = (v) => {
         m = check37(v[k]);
         break;
       case "extensions":
-        m = check269(v[k]);
-        break;
-    }
-    if (m !== undefined) return under(k, m);
-  }
-  return undefined;
-};
-
-const check271: Check = (v) => {
-  if (!(isObject(v))) return no("must be an object");
-  if (v["services"] === undefined) return no("lacks services");
-  for (const k in v) {
-    let m: Misfit | undefined;
-    switch (k) {
-      case "services":
-        m = check243(v[k]);
+        m = check270(v[k]);
         break;
     }
     if (m !== undefined) return under(k, m);
@@ -3867,6 +3869,21 @@ const check271: Check = (v) => {
 };
 
 const check272: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["services"] === undefined) return no("lacks services");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "services":
+        m = check244(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check273: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   for (const k in v) {
@@ -3886,7 +3903,7 @@ const check272: Check = (v) => {
   return undefined;
 };
 
-const check273: Check = (v) => {
+const check274: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["call"] === undefined) return no("lacks call");
@@ -3913,7 +3930,7 @@ const check273: Check = (v) => {
   return undefined;
 };
 
-const check274: Check = (v) => {
+const check275: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["lines"] === undefined) return no("lacks lines");
   for (const k in v) {
@@ -3928,14 +3945,14 @@ const check274: Check = (v) => {
   return undefined;
 };
 
-const check276: Check = (v) => {
+const check277: Check = (v) => {
   if (!(Number.isInteger(v))) return no("must be an integer");
   if (!(v >= 0)) return no("must be at least 0");
   if (!(v <= 10000)) return no("must be at most 10000");
   return undefined;
 };
 
-const check275: Check = (v) => {
+const check276: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["service"] === undefined) return no("lacks service");
   if (v["lines"] === undefined) return no("lacks lines");
@@ -3946,7 +3963,7 @@ const check275: Check = (v) => {
         m = Name(v[k]);
         break;
       case "lines":
-        m = check276(v[k]);
+        m = check277(v[k]);
         break;
       case "follow":
         m = check27(v[k]);
@@ -3962,28 +3979,557 @@ const check275: Check = (v) => {
   return undefined;
 };
 
+const check281: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v === "module" || v === "extension")) return no("must be one of module, extension");
+  return undefined;
+};
+
+const check283: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["permission"] === undefined) return no("lacks permission");
+  if (v["isNew"] === undefined) return no("lacks isNew");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "permission":
+        m = check3(v[k]);
+        break;
+      case "isNew":
+        m = check27(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check282: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check283(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check286: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["id"] === undefined) return no("lacks id");
+  if (v["sentence"] === undefined) return no("lacks sentence");
+  if (v["why"] === undefined) return no("lacks why");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "id":
+        m = check3(v[k]);
+        break;
+      case "sentence":
+        m = check3(v[k]);
+        break;
+      case "why":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check285: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check286(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check284: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["passed"] === undefined) return no("lacks passed");
+  if (v["notApplicable"] === undefined) return no("lacks notApplicable");
+  if (v["failed"] === undefined) return no("lacks failed");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "passed":
+        m = Revision(v[k]);
+        break;
+      case "notApplicable":
+        m = Revision(v[k]);
+        break;
+      case "failed":
+        m = check285(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check288: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["count"] === undefined) return no("lacks count");
+  if (v["nodes"] === undefined) return no("lacks nodes");
+  if (v["before"] === undefined) return no("lacks before");
+  if (v["after"] === undefined) return no("lacks after");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "count":
+        m = check1(v[k]);
+        break;
+      case "nodes":
+        m = check3(v[k]);
+        break;
+      case "before":
+        m = check3(v[k]);
+        break;
+      case "after":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check287: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check288(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const PluginReport: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["plugin"] === undefined) return no("lacks plugin");
+  if (v["package"] === undefined) return no("lacks package");
+  if (v["version"] === undefined) return no("lacks version");
+  if (v["kind"] === undefined) return no("lacks kind");
+  if (v["permissions"] === undefined) return no("lacks permissions");
+  if (v["checks"] === undefined) return no("lacks checks");
+  if (v["adds"] === undefined) return no("lacks adds");
+  if (v["removes"] === undefined) return no("lacks removes");
+  if (v["ways"] === undefined) return no("lacks ways");
+  if (v["conflicts"] === undefined) return no("lacks conflicts");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "plugin":
+        m = check3(v[k]);
+        break;
+      case "package":
+        m = check3(v[k]);
+        break;
+      case "version":
+        m = check3(v[k]);
+        break;
+      case "kind":
+        m = check281(v[k]);
+        break;
+      case "replaces":
+        m = check3(v[k]);
+        break;
+      case "service":
+        m = check3(v[k]);
+        break;
+      case "permissions":
+        m = check282(v[k]);
+        break;
+      case "checks":
+        m = check284(v[k]);
+        break;
+      case "adds":
+        m = check106(v[k]);
+        break;
+      case "removes":
+        m = check106(v[k]);
+        break;
+      case "served":
+        m = Revision(v[k]);
+        break;
+      case "ways":
+        m = check287(v[k]);
+        break;
+      case "conflicts":
+        m = check106(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
 const check278: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["stage"] === undefined) return no("lacks stage");
+  if (v["report"] === undefined) return no("lacks report");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "stage":
+        m = check3(v[k]);
+        break;
+      case "report":
+        m = PluginReport(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check289: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["source"] === undefined) return no("lacks source");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "source":
+        m = check108(v[k]);
+        break;
+      case "upgrade":
+        m = check27(v[k]);
+        break;
+      case "service":
+        m = Name(v[k]);
+        break;
+      case "serves":
+        m = Set(v[k]);
+        break;
+      case "config":
+        m = Members(v[k]);
+        break;
+      case "allowScripts":
+        m = check27(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check290: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["plugin"] === undefined) return no("lacks plugin");
+  if (v["version"] === undefined) return no("lacks version");
+  if (v["services"] === undefined) return no("lacks services");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "plugin":
+        m = check3(v[k]);
+        break;
+      case "version":
+        m = check3(v[k]);
+        break;
+      case "services":
+        m = check106(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check291: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["stage"] === undefined) return no("lacks stage");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "stage":
+        m = NodeId(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const PluginStatus: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["plugin"] === undefined) return no("lacks plugin");
+  if (v["package"] === undefined) return no("lacks package");
+  if (v["version"] === undefined) return no("lacks version");
+  if (v["kind"] === undefined) return no("lacks kind");
+  if (v["isBuiltIn"] === undefined) return no("lacks isBuiltIn");
+  if (v["enabled"] === undefined) return no("lacks enabled");
+  if (v["permissions"] === undefined) return no("lacks permissions");
+  if (v["services"] === undefined) return no("lacks services");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "plugin":
+        m = check3(v[k]);
+        break;
+      case "package":
+        m = check3(v[k]);
+        break;
+      case "version":
+        m = check3(v[k]);
+        break;
+      case "kind":
+        m = check281(v[k]);
+        break;
+      case "isBuiltIn":
+        m = check27(v[k]);
+        break;
+      case "enabled":
+        m = check27(v[k]);
+        break;
+      case "permissions":
+        m = check106(v[k]);
+        break;
+      case "services":
+        m = check106(v[k]);
+        break;
+      case "source":
+        m = check3(v[k]);
+        break;
+      case "installedAt":
+        m = Millis(v[k]);
+        break;
+      case "installedBy":
+        m = check3(v[k]);
+        break;
+      case "problem":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check293: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = PluginStatus(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check292: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["plugins"] === undefined) return no("lacks plugins");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "plugins":
+        m = check293(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check299: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v === "enforced" || v === "declared" || v === "granted")) return no("must be one of enforced, declared, granted");
+  return undefined;
+};
+
+const check298: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["service"] === undefined) return no("lacks service");
+  if (v["what"] === undefined) return no("lacks what");
+  if (v["state"] === undefined) return no("lacks state");
+  if (v["how"] === undefined) return no("lacks how");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "service":
+        m = check3(v[k]);
+        break;
+      case "what":
+        m = check3(v[k]);
+        break;
+      case "state":
+        m = check299(v[k]);
+        break;
+      case "how":
+        m = check3(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check297: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  for (let i = 0; i < v.length; i++) {
+    const m = check298(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check296: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["status"] === undefined) return no("lacks status");
+  if (v["dir"] === undefined) return no("lacks dir");
+  if (v["confinement"] === undefined) return no("lacks confinement");
+  if (v["declares"] === undefined) return no("lacks declares");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "status":
+        m = PluginStatus(v[k]);
+        break;
+      case "dir":
+        m = check3(v[k]);
+        break;
+      case "integrity":
+        m = check3(v[k]);
+        break;
+      case "changed":
+        m = check27(v[k]);
+        break;
+      case "confinement":
+        m = check297(v[k]);
+        break;
+      case "declares":
+        m = check106(v[k]);
+        break;
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check301: Check = (v) => {
+  if (!(typeof v === 'string')) return no("must be a string");
+  if (!(v.length >= 1)) return no("must not be empty");
+  if (!(v.length <= 214)) return no("must have at most 214 characters");
+  return undefined;
+};
+
+const check300: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["plugin"] === undefined) return no("lacks plugin");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "plugin":
+        m = check301(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check303: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  if (!(v.length <= 32)) return no("must have at most 32 items");
+  for (let i = 0; i < v.length; i++) {
+    const m = check3(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check304: Check = (v) => {
+  if (!(Array.isArray(v))) return no("must be an array");
+  if (!(v.length <= 64)) return no("must have at most 64 items");
+  for (let i = 0; i < v.length; i++) {
+    const m = check124(v[i]);
+    if (m !== undefined) return under(i, m);
+  }
+  return undefined;
+};
+
+const check305: Check = (v) => {
+  if (!(Number.isInteger(v))) return no("must be an integer");
+  if (!(v >= 64)) return no("must be at least 64");
+  if (!(v <= 65536)) return no("must be at most 65536");
+  return undefined;
+};
+
+const check302: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["service"] === undefined) return no("lacks service");
+  if (v["module"] === undefined) return no("lacks module");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "service":
+        m = Name(v[k]);
+        break;
+      case "module":
+        m = check301(v[k]);
+        break;
+      case "serves":
+        m = Set(v[k]);
+        break;
+      case "config":
+        m = Members(v[k]);
+        break;
+      case "permissions":
+        m = check303(v[k]);
+        break;
+      case "env":
+        m = check304(v[k]);
+        break;
+      case "memoryMiB":
+        m = check305(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check307: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check279: Check = (v) => {
+const check308: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
-  if (!(/^[0-9]+\.[0-9]+\.[0-9]+/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+");
+  if (!(/^[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$");
   return undefined;
 };
 
-const check280: Check = (v) => {
+const check309: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check281: Check = (v) => {
+const check310: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -3994,7 +4540,21 @@ const check281: Check = (v) => {
   return undefined;
 };
 
-const check282: Check = (v) => {
+const check311: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (!(Object.keys(v).length >= 1)) return no("must have at least 1 member");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      default:
+        m = check309(v[k]);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check312: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -4003,46 +4563,54 @@ const check282: Check = (v) => {
   return undefined;
 };
 
-const check283: Check = (v) => {
+const check313: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check284: Check = (v) => {
+const check314: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check277: Check = (v) => {
+const check315: Check = (v) => {
+  if (v["extensions"] === undefined) return no("lacks extensions");
+  return undefined;
+};
+
+const check306: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check278(v[k]);
+        m = check307(v[k]);
         break;
       case "version":
-        m = check279(v[k]);
+        m = check308(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check280(v[k]);
+        m = check309(v[k]);
         break;
       case "command":
-        m = check281(v[k]);
+        m = check310(v[k]);
+        break;
+      case "extensions":
+        m = check311(v[k]);
         break;
       case "permissions":
-        m = check282(v[k]);
+        m = check312(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check283(v) === undefined,check284(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command");
+  if (!([check313(v) === undefined,check314(v) === undefined,check315(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command, extensions");
   return undefined;
 };
 
@@ -4059,55 +4627,65 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "state/changed": { params: check87 },
   "events/happened": { params: check99 },
   "service/logged": { params: check105 },
-  "shutdown": { params: check107, result: check54 },
+  "plugin/progress": { params: check107 },
+  "shutdown": { params: check109, result: check54 },
   "exit": { params: check53 },
-  "state/discover": { params: check109, result: check108 },
-  "state/read": { params: check112, result: check111 },
-  "state/watch": { params: check126, result: check125 },
-  "state/unwatch": { params: check127, result: check54 },
-  "state/propose": { params: check129, result: check128 },
-  "events/watch": { params: check134, result: check133 },
-  "$/cancel": { params: check136 },
-  "$/progress": { params: check138 },
-  "$/log": { params: check140 },
-  "node/apply": { params: check145, result: check143 },
-  "node/set": { params: check150, result: Done },
-  "node/observe": { params: check154, result: check151 },
-  "node/delete": { params: check156, result: Done },
-  "node/explain": { params: check182, result: check157 },
-  "node/plan": { params: check201, result: PlanReport },
-  "node/history": { params: check204, result: check203 },
-  "node/hold": { params: check206, result: Done },
-  "node/holds": { params: check212, result: check208 },
-  "node/release": { params: check213, result: Done },
-  "node/busy": { params: check214, result: Done },
-  "node/retry": { params: check215, result: Done },
-  "node/power": { params: check216, result: Done },
-  "node/reboot": { params: check218, result: Done },
-  "node/cancel": { params: check182, result: Done },
-  "node/waiting": { params: check212, result: check219 },
-  "node/admit": { params: check223, result: Done },
-  "node/revoke": { params: check224, result: Done },
-  "token/create": { params: check229, result: check225 },
-  "token/list": { params: check230, result: check225 },
-  "token/revoke": { params: check223, result: Done },
-  "peer/list": { params: check230, result: check231 },
-  "engine/freeze": { params: check237, result: Done },
-  "engine/thaw": { params: check230, result: Done },
-  "engine/status": { params: check230, result: EngineStatus },
-  "engine/limits": { params: check251, result: check246 },
-  "engine/stop": { params: check254, result: check54 },
-  "engine/backup": { params: check256, result: check255 },
-  "engine/restore": { params: check256, result: check258 },
-  "graph/get": { params: check267, result: GraphView },
-  "schema/get": { params: check230, result: check268 },
-  "service/list": { params: check230, result: check271 },
-  "service/start": { params: check272, result: check54 },
-  "service/stop": { params: check272, result: check54 },
-  "service/restart": { params: check272, result: check54 },
-  "service/call": { params: check273, result: check83 },
-  "service/logs": { params: check275, result: check274 },
+  "state/discover": { params: check111, result: check110 },
+  "state/read": { params: check114, result: check113 },
+  "state/watch": { params: check128, result: check127 },
+  "state/unwatch": { params: check129, result: check54 },
+  "state/propose": { params: check131, result: check130 },
+  "events/watch": { params: check135, result: check134 },
+  "$/cancel": { params: check137 },
+  "$/progress": { params: check139 },
+  "$/log": { params: check141 },
+  "node/apply": { params: check146, result: check144 },
+  "node/set": { params: check151, result: Done },
+  "node/observe": { params: check155, result: check152 },
+  "node/delete": { params: check157, result: Done },
+  "node/explain": { params: check183, result: check158 },
+  "node/plan": { params: check202, result: PlanReport },
+  "node/history": { params: check205, result: check204 },
+  "node/hold": { params: check207, result: Done },
+  "node/holds": { params: check213, result: check209 },
+  "node/release": { params: check214, result: Done },
+  "node/busy": { params: check215, result: Done },
+  "node/retry": { params: check216, result: Done },
+  "node/power": { params: check217, result: Done },
+  "node/reboot": { params: check219, result: Done },
+  "node/cancel": { params: check183, result: Done },
+  "node/waiting": { params: check213, result: check220 },
+  "node/admit": { params: check224, result: Done },
+  "node/revoke": { params: check225, result: Done },
+  "token/create": { params: check230, result: check226 },
+  "token/list": { params: check231, result: check226 },
+  "token/revoke": { params: check224, result: Done },
+  "peer/list": { params: check231, result: check232 },
+  "engine/freeze": { params: check238, result: Done },
+  "engine/thaw": { params: check231, result: Done },
+  "engine/status": { params: check231, result: EngineStatus },
+  "engine/limits": { params: check252, result: check247 },
+  "engine/stop": { params: check255, result: check54 },
+  "engine/backup": { params: check257, result: check256 },
+  "engine/restore": { params: check257, result: check259 },
+  "graph/get": { params: check268, result: GraphView },
+  "schema/get": { params: check231, result: check269 },
+  "service/list": { params: check231, result: check272 },
+  "service/start": { params: check273, result: check54 },
+  "service/stop": { params: check273, result: check54 },
+  "service/restart": { params: check273, result: check54 },
+  "service/call": { params: check274, result: check83 },
+  "service/logs": { params: check276, result: check275 },
+  "plugin/stage": { params: check289, result: check278 },
+  "plugin/commit": { params: check291, result: check290 },
+  "plugin/list": { params: check231, result: check292 },
+  "plugin/info": { params: check300, result: check296 },
+  "plugin/remove": { params: check300, result: check54 },
+  "plugin/enable": { params: check300, result: check54 },
+  "plugin/disable": { params: check300, result: check54 },
+  "service/create": { params: check302, result: check54 },
+  "service/remove": { params: check273, result: check54 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check277;
+export const checkManifest: Check = check306;

@@ -7,6 +7,7 @@ export interface Sink {
   on(event: 'close', listener: () => void): unknown;
 }
 
+/** The bound, and who is told when it is passed or the stream breaks. */
 export interface WriterOptions {
   /** Bytes that may wait for the stream; over it, `onOverflow` is called once and what follows is dropped. */
   readonly limit: number;
@@ -15,6 +16,7 @@ export interface WriterOptions {
   readonly onError?: (error: Error) => void;
 }
 
+/** Where lines go out. */
 export interface LineWriter {
   /** A whole line, newline included. */
   send(line: string): void;

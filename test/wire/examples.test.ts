@@ -105,8 +105,8 @@ test('a plugin manifest', () => {
     assert.equal(accepts(value), refused === undefined, JSON.stringify(value));
   };
   for (const { value } of examples('PluginManifest', 'valid')) check(value as object);
-  check({ protocol: 1, main: 'a.js', command: ['b'] }, 'must have exactly one of main, command');
-  check({ protocol: 1 }, 'must have exactly one of main, command');
+  check({ protocol: 1, main: 'a.js', command: ['b'] }, 'must have exactly one of main, command, extensions');
+  check({ protocol: 1 }, 'must have exactly one of main, command, extensions');
   check({ main: 'a.js' }, 'lacks protocol');
   check({ protocol: '1', main: 'a.js' }, '/protocol must be an integer');
   check({ protocol: [1], main: 'a.js' }, '/protocol must be an integer');

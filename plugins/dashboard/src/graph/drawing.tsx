@@ -110,6 +110,23 @@ export function Drawing({ graph, placed }: { readonly graph: Graph; readonly pla
   );
 }
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Through the middles of the lines between the points, bent towards the points: quadratic Béziers. */
+function curve(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  const last = points.at(-1);
+  if (!first || !last) return '';
+  const bends = rest.slice(0, -1).map((point, at) => {
+    const next = rest[at + 1] ?? last;
+    return `Q${point.x} ${point.y} ${(point.x + next.x) / 2} ${(point.y + next.y) / 2}`;
+  });
+  return `M${first.x} ${first.y} ${bends.join(' ')} L${last.x} ${last.y}`;
+}
+
 function Marks() {
   return (
     <defs>
@@ -131,20 +148,12 @@ function Marks() {
   );
 }
 
-function Edge({
-  edge,
-  points,
-}: {
-  readonly edge: Graph['edges'][number];
-  readonly points: readonly { readonly x: number; readonly y: number }[];
-}) {
-  const [first, ...rest] = points;
+function Edge({ edge, points }: { readonly edge: Graph['edges'][number]; readonly points: readonly Point[] }) {
   const middle = points[Math.floor(points.length / 2)];
-  if (!first || !middle) return null;
-  const path = `M${first.x} ${first.y} ${rest.map(({ x, y }) => `L${x} ${y}`).join(' ')}`;
+  if (!middle) return null;
   return (
     <g class={`edge is-${edge.mark}`}>
-      <path d={path} marker-end={`url(#tip-${edge.mark})`} />
+      <path d={curve(points)} marker-end={`url(#tip-${edge.mark})`} />
       <text x={middle.x} y={middle.y - 4} text-anchor="middle">
         {edge.mutation}
       </text>

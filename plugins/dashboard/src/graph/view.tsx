@@ -49,9 +49,13 @@ function LiveGraph({ id, changes }: { readonly id?: string; readonly changes: nu
   return (
     <>
       <p class="graph-words">
-        <span class="is-current">now</span>
-        <span class="is-path">its way</span>
-        <span class="is-other">other</span>
+        {id === undefined ? null : (
+          <>
+            <span class="is-current">now</span>
+            <span class="is-path">its way</span>
+            <span class="is-other">other</span>
+          </>
+        )}
         <span class="faint">
           {count(graph.nodes.length, 'state')}, {count(graph.edges.length, 'mutation')}
           {graph.truncated ? '; there are more, which are not shown' : ''}

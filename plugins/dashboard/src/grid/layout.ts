@@ -24,12 +24,29 @@ export type Density = keyof typeof SHAPES;
 
 /** The largest squares of which all are seen at once; the smallest where none are. */
 export function layOutToFit(groups: readonly Group[], count: number, width: number, height: number): Layout {
-  const shapes = Object.values(SHAPES).toReversed();
-  for (const shape of shapes) {
-    const layout = layOut(groups, count, width, shape);
-    if (layout.height <= height) return layout;
+  let least: number = SHAPES.tiny.size;
+  let most: number = SHAPES.huge.size;
+  let best = layOut(groups, count, width, shapeOf(least));
+  while (least < most) {
+    const size = Math.ceil((least + most) / 2);
+    const layout = layOut(groups, count, width, shapeOf(size));
+    if (layout.height > height) most = size - 1;
+    else {
+      least = size;
+      best = layout;
+    }
   }
-  return layOut(groups, count, width, SHAPES.tiny);
+  return best;
+}
+
+/** Squares of any size between the named ones, and what goes with it. */
+function shapeOf(size: number): Shape {
+  const shapes = Object.values(SHAPES);
+  const above = shapes.find((shape) => shape.size >= size) ?? SHAPES.huge;
+  const below = shapes.findLast((shape) => shape.size <= size) ?? SHAPES.tiny;
+  const share = above.size === below.size ? 0 : (size - below.size) / (above.size - below.size);
+  const between = (of: 'gap' | 'header' | 'space'): number => Math.round(below[of] + (above[of] - below[of]) * share);
+  return { size, gap: between('gap'), header: between('header'), space: between('space') };
 }
 
 export interface Block {

@@ -117,7 +117,7 @@ export class Painter {
     if (left.isBad) this.#hatch(x, y, half, size);
     if (right.isBad) this.#hatch(x + half, y, size - half, size);
     if (scene.differs(node)) this.#cut(x, y, size);
-    if (size >= LETTERED) this.#letters(scene.name(node), x, y, size, inkOn(left.colour));
+    if (size >= LETTERED) this.#name(scene.name(node), { x, y, size }, inkOn(left.colour), inkOn(right.colour));
     if (scene.held.has(node)) this.#dot(x, y, size);
     if (scene.waiting.has(node)) this.#flag(x, y, size);
   }
@@ -172,6 +172,23 @@ export class Painter {
     context.closePath();
     context.fill();
     context.stroke();
+  }
+
+  /** Each half of it in the ink that is read on its half of the square. */
+  #name(name: string, { x, y, size }: { x: number; y: number; size: number }, left: string, right: string): void {
+    if (left === right) return this.#letters(name, x, y, size, left);
+    const half = Math.round(size / 2);
+    for (const [from, width, ink] of [
+      [x, half, left],
+      [x + half, size - half, right],
+    ] as const) {
+      this.#context.save();
+      this.#context.beginPath();
+      this.#context.rect(from, y, width, size);
+      this.#context.clip();
+      this.#letters(name, x, y, size, ink);
+      this.#context.restore();
+    }
   }
 
   #letters(name: string, x: number, y: number, size: number, colour: string): void {

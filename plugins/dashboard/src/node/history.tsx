@@ -45,6 +45,14 @@ export function NodeHistory({ id }: { readonly id?: string }) {
   );
 }
 
+/** What a note says beside its name: a text, or what of it people read. */
+function noteOf(to: unknown): string {
+  if (typeof to !== 'object' || to === null) return textOf(to);
+  const { mutation, text } = to as { readonly mutation?: unknown; readonly text?: unknown };
+  const said = [mutation, text].filter((part): part is string => typeof part === 'string' && part !== '');
+  return said.length > 0 ? said.join(': ') : textOf(to);
+}
+
 function Item({ change, isOfAll }: { readonly change: Change; readonly isOfAll: boolean }) {
   const { node, view, path, from, to, by, why, at } = change;
   const name = fleet.names[fleet.index.get(node) ?? -1] ?? node;
@@ -59,10 +67,10 @@ function Item({ change, isOfAll }: { readonly change: Change; readonly isOfAll: 
           <button type="button" class="link" onClick={() => go({ node })}>
             {name}
           </button>
-        ) : null}
+        ) : null}{' '}
         {view === 'note' ? (
           <>
-            {path} {to === true ? '' : textOf(to)}
+            {path} {to === true ? '' : noteOf(to)}
           </>
         ) : path === '' ? (
           to === undefined ? (

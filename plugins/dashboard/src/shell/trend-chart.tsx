@@ -7,6 +7,8 @@ import { settings, themeNow } from './settings.ts';
 import { fieldName } from './words.ts';
 
 const EVERY = 1_000;
+/** Seconds that it shows at least. */
+const LEAST = 60;
 const WIDTH = 300;
 const HEIGHT = 84;
 
@@ -57,9 +59,12 @@ function optionsOf(values: readonly string[]): uPlot.Options {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.05)] } },
+    scales: {
+      x: { time: true, range: (_, from, to) => [Math.min(from, to - LEAST), to] },
+      y: { range: (_, __, most) => [0, Math.max(1, most * 1.05)] },
+    },
     axes: [
-      { ...axis, size: 18, space: 80 },
+      { ...axis, size: 18, space: 100, values: (_, times) => times.map((seconds) => new Date(seconds * 1_000).toLocaleTimeString()) },
       { ...axis, size: 36, space: 30 },
     ],
     series: [
