@@ -3,6 +3,7 @@ import type { CallContext, Declaration, NotificationsTo, Params } from '@kraken-
 import type { Json, Path, ServiceDeclaration } from '../core/declaration.ts';
 import type { Failed, Failure, Observed, ServiceState } from '../core/event.ts';
 import type { Millis, NodeId } from '../core/record.ts';
+import type { Confinement } from './confine/confinement.ts';
 import type { Ladder } from './ladder.ts';
 import type { Limits } from './limits.ts';
 import type { ServiceSpec } from './registry.ts';
@@ -40,6 +41,8 @@ export interface SupervisorOptions {
   random(): number;
   readonly limits?: Partial<Limits>;
   readonly ladder?: Ladder;
+  /** Absent: modules run as the host does. */
+  readonly confinement?: Confinement;
   readonly host: { readonly name: string; readonly version: string; readonly node: NodeId };
   /** Where this host stands among the hosts: the pin of their CA, and where it is found. */
   place?(): { readonly ca?: string; readonly listens?: readonly string[] };

@@ -114,19 +114,19 @@ export class Incoming {
     const has = (permission: string): boolean => declaration.permissions.includes(permission);
     if (need === 'free' || has(need)) return params;
     const { service, session } = this.#options;
-    if (need !== 'declared') throw this.#denied(method, `service ${service} has no permission "${need}", which ${method} needs`);
+    if (need !== 'declared') throw this.#denied(method, service, `has no permission "${need}", which ${method} needs`);
     if (has('state:read *')) return params;
     const { paths } = params;
     if (!Array.isArray(paths)) return { ...params, paths: [...session.paths] };
     const beyond = paths.find((path) => !covers(session.paths, path));
     if (beyond !== undefined)
-      throw this.#denied(method, `service ${service} did not declare that it reads ${beyond}, and has no permission "state:read *"`);
+      throw this.#denied(method, service, `did not declare that it reads ${beyond}, and has no permission "state:read *"`);
     return params;
   }
 
-  #denied(method: string, message: string): RpcError {
-    this.#options.complaints.complain(`denied ${method}`, `${message}; refused (${CODES.NotPermitted})`);
-    return new RpcError(CODES.NotPermitted, message);
+  #denied(method: string, service: string, why: string): RpcError {
+    this.#options.complaints.complain(`denied ${method}`, `${why}; refused (${CODES.NotPermitted})`);
+    return new RpcError(CODES.NotPermitted, `service ${service} ${why}`);
   }
 }
 

@@ -16,6 +16,10 @@ export interface FoundModule {
   /** What is executed, with its arguments. */
   readonly command: readonly string[];
   readonly permissions: readonly string[];
+  /** The whole name of its package: `@site/pdu`. */
+  readonly package: string;
+  /** A plugin of schemas alone, without a process: the file of each member's schema. */
+  readonly extensions?: Readonly<Record<string, string>>;
 }
 
 /** True when the host itself runs from its TypeScript: then modules beside it do too. */
@@ -54,7 +58,8 @@ function found(file: string, dir: string, whole: { readonly [key: string]: Json 
   if (protocol !== 1) throw wrong(file, `kraken.protocol is ${JSON.stringify(protocol)}; this host speaks 1`);
   if (!Array.isArray(permissions) || !permissions.every((one): one is string => isPermission(one)))
     throw wrong(file, `kraken.permissions ${JSON.stringify(permissions)} names what is no permission`);
-  const words = commandOf(file, dir, main, command);
+  const { extensions } = manifest;
+  const words = extensions === undefined || main !== undefined ? commandOf(file, dir, main, command) : [];
   const misfit = manifestMisfit(manifest);
   if (misfit) throw wrong(file, `kraken${misfit.field.replaceAll('/', '.')} ${misfit.message}`);
   const named = typeof whole.name === 'string' ? whole.name : basename(dir);
@@ -64,7 +69,13 @@ function found(file: string, dir: string, whole: { readonly [key: string]: Json 
     dir,
     command: words,
     permissions,
+    package: named,
+    ...(isObject(extensions) ? { extensions: pathsOf(dir, extensions) } : {}),
   };
+}
+
+function pathsOf(dir: string, extensions: { readonly [member: string]: Json }): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(extensions).map(([member, file]) => [member, resolve(dir, String(file))]));
 }
 
 function commandOf(file: string, dir: string, main: Json | undefined, command: Json | undefined): readonly string[] {

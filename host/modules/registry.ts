@@ -24,6 +24,8 @@ export interface ServiceSpec {
   readonly env?: readonly string[];
   /** MiB of memory that its process may use; absent = the limit of all modules. */
   readonly memoryMiB?: number;
+  /** Processors that its process may keep busy, over a minute; absent = all. */
+  readonly cpus?: number;
 }
 
 export interface Registry {
@@ -33,7 +35,7 @@ export interface Registry {
 }
 
 const SERVICE = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
-const MEMBERS = ['module', 'serves', 'config', 'permissions', 'env', 'enabled', 'memoryMiB'];
+const MEMBERS = ['module', 'serves', 'config', 'permissions', 'env', 'enabled', 'memoryMiB', 'cpus'];
 
 /** Modules in `plugins/*` and `node_modules/@kraken-hpc/*` of the folders given, nearest first; without any, those above the host's own code. */
 export function createRegistry(roots: readonly string[] = ancestors(import.meta.url)): Registry {
@@ -62,6 +64,15 @@ export function createRegistry(roots: readonly string[] = ancestors(import.meta.
         todo: 'Correct the name, or install it',
       });
     },
+  };
+}
+
+/** A registry in which what was installed comes before what is beside the host's own code. */
+export function withInstalled(own: Registry, installed: readonly FoundModule[]): Registry {
+  const byName = new Map(installed.map((found) => [found.module, found]));
+  return {
+    find: (name) => byName.get(name) ?? own.find(name),
+    list: () => [...installed, ...own.list().filter(({ module }) => !byName.has(module))].sort((a, b) => (a.module < b.module ? -1 : 1)),
   };
 }
 
@@ -117,12 +128,13 @@ function parseService(
     return undefined;
   }
   for (const member of Object.keys(entry)) if (!MEMBERS.includes(member)) problem(`"${member}" is none of ${MEMBERS.join(', ')}`);
-  const { module = service, serves = '', config = {}, permissions, env = [], enabled = true, memoryMiB } = entry;
+  const { module = service, serves = '', config = {}, permissions, env = [], enabled = true, memoryMiB, cpus } = entry;
   if (enabled === false) return undefined;
   if (enabled !== true) problem('enabled is not true or false');
   if (typeof serves !== 'string') problem('serves is not a node set');
   if (!isObject(config)) problem('config is not an object');
   if (memoryMiB !== undefined && !(typeof memoryMiB === 'number' && memoryMiB >= 64)) problem('memoryMiB is not a number of at least 64');
+  if (cpus !== undefined && !(typeof cpus === 'number' && cpus >= 0.1)) problem('cpus is not a number of at least 0.1');
   if (!isStrings(env)) problem('env is not a list of names');
   if (permissions !== undefined && !isStrings(permissions)) problem('permissions is not a list');
   const granted = isStrings(permissions) ? permissions : undefined;
@@ -132,6 +144,7 @@ function parseService(
     return undefined;
   }
   const found = registry.find(module);
+  if (found.extensions !== undefined) problem(`${found.module} is a plugin of schemas: there is nothing to run`);
   return {
     service,
     module: found.module,
@@ -142,6 +155,7 @@ function parseService(
     permissions: granted ?? found.permissions,
     env: isStrings(env) ? env : [],
     ...(typeof memoryMiB === 'number' ? { memoryMiB } : {}),
+    ...(typeof cpus === 'number' ? { cpus } : {}),
   };
 }
 

@@ -6,6 +6,8 @@ import type { NodeId } from '../core/record.ts';
 import { RefusalError } from '../core/refusal.ts';
 import { Complaints } from './complaints.ts';
 import { checkConfig, hasSecrets, type Resolved, resolveConfig, scrubber, strings } from './config.ts';
+import type { Prepared } from './confine/confinement.ts';
+import { seesOther } from './confine/plan.ts';
 import { declare } from './declare.ts';
 import { end } from './end.ts';
 import { initialize } from './handshake.ts';
@@ -13,7 +15,6 @@ import type { Reply, SupervisorOptions } from './hooks.ts';
 import { killLadder, type Ladder } from './ladder.ts';
 import type { Limits } from './limits.ts';
 import { ModuleLog } from './logs.ts';
-import { residentBytes } from './memory.ts';
 import type { Ask } from './outgoing.ts';
 import { failure, refuse } from './refuse.ts';
 import type { ServiceSpec } from './registry.ts';
@@ -22,9 +23,8 @@ import { type Life, type LifeEvent, newborn, next, type Phase } from './restart.
 import { sentenceOf } from './sentences.ts';
 import { Session } from './session.ts';
 import { type Child, trySpawn } from './spawn.ts';
+import { Usage } from './usage.ts';
 import type { Watchman } from './watchman.ts';
-
-const MIB = 1024 * 1024;
 
 export interface ServiceOptions {
   readonly hooks: SupervisorOptions;
@@ -52,6 +52,7 @@ export class Service {
   #scrub: (text: string) => string = (text) => text;
   /** The same for what the module itself writes: until its schema says what is secret, all of its config is. */
   #scrubLog: (text: string) => string = (text) => text;
+  readonly #usage = new Usage();
   #retry: NodeJS.Timeout | undefined;
   #settled: (() => void)[] = [];
 
@@ -71,7 +72,7 @@ export class Service {
   status(): ServiceStatus {
     const { phase, since, why, starts } = this.#life;
     const { service, module, serves } = this.#spec;
-    const pid = this.#run?.child.pid;
+    const pid = this.#run?.child.program;
     const told = {
       service,
       module,
@@ -105,9 +106,10 @@ export class Service {
     while (!there(this.#life.phase)) await new Promise<void>((resolve) => this.#settled.push(resolve));
   }
 
-  /** Resolves when it is ready; rejects when it will not be without somebody's help. */
-  async ready(): Promise<void> {
-    await this.settled((phase) => phase === 'ready' || phase === 'rejected' || phase === 'failed' || phase === 'stopped');
+  /** Resolves when it is ready; rejects when it will not be without somebody's help, or (`atOnce`) when it has crashed. */
+  async ready(atOnce = false): Promise<void> {
+    const over: readonly Phase[] = ['ready', 'rejected', 'failed', 'stopped', ...(atOnce ? (['crashed', 'unresponsive'] as const) : [])];
+    await this.settled((phase) => over.includes(phase));
     if (this.#life.phase === 'ready') return;
     const { service } = this.#spec;
     throw refuse(
@@ -126,7 +128,8 @@ export class Service {
     if (this.#life.phase !== 'ready' || !session || !this.#wire) return this.start(spec);
     const resolved = await resolveConfig(spec.service, config);
     await checkConfig(spec.service, this.#wire.config as Json | undefined, resolved);
-    if (hasSecrets(this.#wire.config as Json | undefined)) return this.restart('its config changed', spec);
+    if (hasSecrets(this.#wire.config as Json | undefined) || seesOther(this.#spec.config, config))
+      return this.restart('its config changed', spec);
     await tellConfig(session.peer, spec.service, resolved.config, this.#options.limits.start);
     this.#spec = spec;
   }
@@ -159,16 +162,12 @@ export class Service {
     return (this.#life.phase === 'ready' && (await this.#run?.session.outgoing?.probe(node, timeoutMs))) ?? false;
   }
 
-  /** Looked at every few seconds. */
-  checkMemory(): void {
+  /** Memory and processors, looked at every few seconds. */
+  checkUse(): void {
     const run = this.#run;
-    const bytes = run && !run.ending ? residentBytes(run.child.pid) : undefined;
-    const memory = this.#spec.memoryMiB === undefined ? this.#options.limits.memory : this.#spec.memoryMiB * MIB;
-    if (bytes !== undefined && bytes > memory)
-      this.#happen({
-        type: 'broke',
-        why: `it uses more memory than its limit of ${Math.round(memory / MIB)} MiB (${Math.round(bytes / MIB)} MiB)`,
-      });
+    if (!run || run.ending) return;
+    const why = this.#usage.excess(run.child.pid, this.#spec, this.#options.limits.memory);
+    if (why !== undefined) this.#happen({ type: 'broke', why });
   }
 
   #happen(happened: LifeEvent): void {
@@ -204,8 +203,9 @@ export class Service {
     const { hooks, limits, watchman } = this.#options;
     const spec = this.#spec;
     let resolved: Resolved;
+    let confined: Prepared | undefined;
     try {
-      resolved = await resolveConfig(spec.service, spec.config);
+      [resolved, confined] = await Promise.all([resolveConfig(spec.service, spec.config), hooks.confinement?.prepare(spec)]);
       this.#scrub = scrubber(resolved.read);
       this.#scrubLog = scrubber(strings(resolved.config));
     } catch (error) {
@@ -214,7 +214,8 @@ export class Service {
       return;
     }
     if (this.#life.phase !== 'starting') return this.#happen({ type: 'exit', why: 'it was never started' });
-    const child = trySpawn(spec);
+    if (confined?.said !== undefined) this.#say('warn', confined.said);
+    const child = trySpawn(confined ? { ...spec, confined } : spec);
     if (typeof child === 'string') return this.#happen({ type: 'exit', why: child });
     watchman.watch(child.pid);
     const mine = (event: LifeEvent): void => {
@@ -282,7 +283,7 @@ export class Service {
     const said = sentenceOf(service, life);
     const { mutations = [], pollers = [] } = this.#declaration ?? {};
     if (life.phase === 'ready')
-      this.#say('info', `is ready: ${mutations.length} mutations, ${pollers.length} pollers (pid ${this.#run?.child.pid})`);
+      this.#say('info', `is ready: ${mutations.length} mutations, ${pollers.length} pollers (pid ${this.#run?.child.program})`);
     else if (said) this.#say(said.level, said.text);
     if (life.phase !== 'unresponsive') hooks.state(service, life.phase, life.why);
   }

@@ -5,11 +5,13 @@ import type { Json } from '../core/declaration.ts';
 import type { TaskNode } from '../core/effect.ts';
 import type { Millis, NodeId } from '../core/record.ts';
 import { RefusalError } from '../core/refusal.ts';
+import type { ConfinementLine } from './confine/describe.ts';
 import type { Reply, SupervisorOptions } from './hooks.ts';
 import { stopLadder } from './ladder.ts';
 import { defaultLimits } from './limits.ts';
 import { failure } from './refuse.ts';
 import type { ServiceSpec } from './registry.ts';
+import type { Phase } from './restart.ts';
 import { Service, type ServiceOptions } from './service.ts';
 import { Watchman } from './watchman.ts';
 
@@ -24,7 +26,7 @@ export class Supervisor {
     const limits = { ...defaultLimits, ...hooks.limits };
     this.#options = { hooks, limits, ladder: hooks.ladder ?? stopLadder, watchman: new Watchman() };
     this.#memory = setInterval(() => {
-      for (const { service } of this.#services.values()) service.checkMemory();
+      for (const { service } of this.#services.values()) service.checkUse();
     }, limits.memoryEvery);
     this.#memory.unref();
   }
@@ -85,9 +87,25 @@ export class Supervisor {
     this.#services.delete(service);
   }
 
-  /** Resolves when it is ready, rejects (RefusalError) when it will not be without help. */
-  async ready(service: string): Promise<void> {
-    await this.#find(service).service.ready();
+  /** Resolves when it is ready, rejects (RefusalError) when it will not be without help, or (`atOnce`) when it has crashed. */
+  async ready(service: string, atOnce = false): Promise<void> {
+    await this.#find(service).service.ready(atOnce);
+  }
+
+  /** Watches one that is ready: why it is so no more, or undefined after so many milliseconds. That somebody stops it is no trouble. */
+  async trouble(service: string, ms: number): Promise<string | undefined> {
+    const found = this.#find(service).service;
+    const isWell = (phase: Phase): boolean => phase === 'ready' || phase === 'stopping' || phase === 'stopped';
+    let isOver = false;
+    let timer: NodeJS.Timeout | undefined;
+    const end = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, ms, undefined);
+    });
+    const broken = found.settled((phase) => isOver || !isWell(phase)).then(() => found.status());
+    const status = await Promise.race([broken, end]);
+    isOver = true;
+    clearTimeout(timer);
+    return status && (status.why ?? `it is ${status.state}`);
   }
 
   list(): readonly ServiceStatus[] {
@@ -98,6 +116,11 @@ export class Supervisor {
   logs(service: string, lines: number, follow?: (line: string) => void): { readonly lines: readonly string[]; readonly stop: () => void } {
     const { log } = this.#find(service).service;
     return { lines: log.tail(lines), stop: follow ? log.follow(follow) : () => {} };
+  }
+
+  /** What is enforced for it on this machine, and what is only declared; undefined where modules are not confined. */
+  confinement(service: string): Promise<readonly ConfinementLine[]> | undefined {
+    return this.#options.hooks.confinement?.describe(this.#find(service).spec);
   }
 
   /** Every process stopped, nothing left behind. */

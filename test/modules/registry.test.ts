@@ -71,7 +71,7 @@ const MANIFESTS: readonly [manifest: Json, says: string][] = [
   [{ protocol: 1, command: [] }, 'it has neither kraken.main'],
   [{ protocol: 1, main: 'x.js', permissions: ['fly'] }, 'kraken.permissions ["fly"] names what is no permission'],
   [{ protocol: 1, command: 'run me' }, 'it has neither kraken.main'],
-  [{ protocol: 1, main: 'x.js', command: ['x'] }, 'kraken must have exactly one of main, command'],
+  [{ protocol: 1, main: 'x.js', command: ['x'] }, 'kraken must have exactly one of main, command, extensions'],
   [{ protocol: 1, main: 'x.js', mian: 'y.js' }, 'kraken has a field that nobody knows: mian'],
   ['x', 'kraken is not an object'],
 ];

@@ -128,9 +128,14 @@ export class SyncHost {
   }
 
   configure(): void {
-    const echo = { module: ECHO, config: { socket: this.file('echo.sock') } };
+    const echo = { module: ECHO, config: { socket: 'echo.sock' } };
     const { sync = {}, settings = {}, echoes = false } = this.plan;
     writeFileSync(this.file('kraken.json'), JSON.stringify({ settings, sync, services: echoes ? { echo } : {} }), { mode: 0o600 });
+  }
+
+  /** The echo's socket, in the one folder that it may write to. */
+  get echoSocket(): string {
+    return join(this.file('data'), 'services', 'echo', 'echo.sock');
   }
 
   file(name: string): string {
@@ -189,7 +194,7 @@ export class SyncHost {
       KRAKEN,
       ...args,
     ]);
-    rmSync(this.file('echo.sock'), { force: true });
+    rmSync(this.echoSocket, { force: true });
     const child = spawn(program, all, { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     const keep = (chunk: Buffer): void => void (this.#log += chunk.toString());
@@ -197,7 +202,7 @@ export class SyncHost {
     child.stderr.on('data', keep);
     for (const end = Date.now() + START_LIMIT; ; await sleep(20)) {
       if (child.exitCode !== null || Date.now() > end) throw new Error(`${this.name} does not come up:\n${this.#log}`);
-      const isReady = !this.plan.echoes || existsSync(this.file('echo.sock'));
+      const isReady = !this.plan.echoes || existsSync(this.echoSocket);
       if (isReady && (await this.#watches())) return;
     }
   }
@@ -280,7 +285,7 @@ export class SyncHost {
 
   /** Has this host's own module observe a value of its node. */
   async echo(value: string): Promise<void> {
-    const socket = connect(this.file('echo.sock'));
+    const socket = connect(this.echoSocket);
     await once(socket, 'connect');
     socket.write(`${JSON.stringify({ node: this.id, value })}\n`);
     for await (const line of createInterface({ input: socket })) {
