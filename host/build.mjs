@@ -8,6 +8,7 @@ import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { noticesOf } from './notices.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const started = performance.now();
@@ -33,6 +34,13 @@ const shared = {
 /** pino starts its workers from its own files: it stays a package. */
 const PACKAGES = ['pino'];
 
+const NOTICES = 'THIRD-PARTY.md';
+
+/** Ours, beside each package.json: npm packs no file that lies above. */
+async function licence(folder) {
+  await put(join(root, folder, 'LICENSE'), await readFile(join(root, 'LICENSE')));
+}
+
 async function plugins() {
   const names = existsSync(join(root, 'plugins')) ? await readdir(join(root, 'plugins')) : [];
   return names.sort().map((name) => ({
@@ -49,6 +57,7 @@ const bundles = [
     options: { banner: { js: REQUIRE }, external: PACKAGES, entryNames: '[name]' },
     command: 'kraken.js',
     copied: ['layer0/init.sh'],
+    folders: ['templates'],
   },
   {
     folder: 'sdk',
@@ -75,7 +84,23 @@ async function sweep(dist, kept) {
   }
 }
 
-async function bundle({ folder, entries, options, command, copied = [] }) {
+/** A folder of the top level as it is, less what is not there any more and what somebody's tools left in it. */
+async function copyFolder(name, dist, kept) {
+  const ours = [];
+  for (const entry of await readdir(join(root, name), { recursive: true, withFileTypes: true })) {
+    const file = relative(root, join(entry.parentPath, entry.name));
+    if (!entry.isFile() || /(?:^|\/)(?:node_modules|dist|__pycache__)\//.test(file)) continue;
+    ours.push(join(dist, file));
+    await put(join(dist, file), await readFile(join(root, file)));
+  }
+  for (const file of ours) kept.add(file);
+  for (const entry of await readdir(join(dist, name), { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !ours.includes(file) && !file.endsWith('.new')) await rm(file, { force: true });
+  }
+}
+
+async function bundle({ folder, entries, options, command, copied = [], folders = [] }) {
   const present = entries.filter((entry) => existsSync(join(root, folder, entry)));
   if (present.length === 0) return 0;
   const dist = join(root, folder, 'dist');
@@ -92,7 +117,11 @@ async function bundle({ folder, entries, options, command, copied = [] }) {
     kept.add(output.path);
     await put(output.path, Buffer.from(text));
   }
+  const notices = await noticesOf(root, Object.keys(result.metafile.inputs));
+  if (notices) await put(join(dist, NOTICES), Buffer.from(notices));
+  await licence(folder);
   for (const file of copied) await put(join(dist, basename(file)), await readFile(join(root, folder, file)));
+  for (const name of folders) await copyFolder(name, dist, kept);
   if (command) await chmod(join(dist, command), 0o755);
   await sweep(dist, kept);
   return kept.size;
@@ -106,7 +135,11 @@ async function pages(folder) {
     throw new Error(`${folder}: ${error.message}`);
   });
   const dist = join(root, folder, 'dist');
-  const kept = new Set();
+  const inputs = output.flatMap((file) => Object.keys(file.modules ?? {})).map((file) => relative(root, file.replace(/^\0/, '')));
+  const notices = await noticesOf(root, inputs);
+  const kept = new Set([join(dist, NOTICES)]);
+  if (notices) await put(join(dist, NOTICES), Buffer.from(notices));
+  await licence(folder);
   // The page itself comes last: whoever reads it finds all that it names.
   for (const file of output.toSorted((a, b) => Number(a.fileName.endsWith('.html')) - Number(b.fileName.endsWith('.html')))) {
     kept.add(join(dist, file.fileName));

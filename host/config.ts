@@ -16,7 +16,7 @@ export function readConfig(file: string): HostConfig {
       what: 'the configuration cannot be read',
       where: file,
       why,
-      todo: 'Correct the file, or name another with --config',
+      todo: 'Correct the file, or name another (--config, or KRAKEN_CONFIG)',
     });
   }
   return parseConfig(data, file);

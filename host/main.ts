@@ -12,6 +12,7 @@ import { RefusalError } from './core/refusal.ts';
 import { restoredMark } from './core/restored.ts';
 import type { HostConfig } from './documents/config.ts';
 import { createHostLog, type HostLog } from './log.ts';
+import { Confinement } from './modules/confine/confinement.ts';
 import { createPort } from './port.ts';
 import { type Running, startRunning } from './running.ts';
 import { restoreInto } from './store/backup.ts';
@@ -29,6 +30,8 @@ export interface HostOptions {
   readonly sync?: SyncOptions;
   /** Start although acknowledged changes are lost. */
   readonly acceptLoss?: boolean;
+  /** How modules are confined; absent = as this machine can. */
+  readonly confinement?: Confinement;
   /** Lines for the operator; absent = pino's JSON on stderr. */
   readonly log?: HostLog;
 }
@@ -53,6 +56,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     acceptLoss: options.acceptLoss ?? false,
     log,
     ...(options.sync ? { sync: options.sync } : {}),
+    confinement: options.confinement ?? new Confinement(options.dataDir),
   };
   const identity = { self: options.id ?? randomUUID(), isGiven: options.id !== undefined };
   const start = (mustBe?: string): Promise<Running> =>
@@ -95,7 +99,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       failure ??= error;
       void stop(error.message);
     });
-    running.startServices();
+    void running.startServices();
   };
   const port = createPort(() => running, { restore, stop: (why) => void setImmediate(() => void stop(why)) });
   const api = new Api(port);

@@ -26,6 +26,9 @@ export function createPort(running: () => Running, owner: Pick<HostPort, 'restor
       call: (service, call, params) => running().supervisor.call(service, call, params),
       logs: (service, lines, follow) => running().supervisor.logs(service, lines, follow),
     },
+    get plugins() {
+      return running().plugins;
+    },
     peers: () => running().syncing?.peers() ?? [],
     sync: () => {
       const { syncing } = running();

@@ -1,5 +1,4 @@
 /** A host that runs on one data directory: store, engine, loop, module processes. Restoring a backup makes a new one. */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Declaration } from '@kraken-hpc/sdk/wire';
 import { readBooted } from './booted.ts';
@@ -14,13 +13,18 @@ import type { Millis, NodeId, Turn } from './core/record.ts';
 import { RefusalError } from './core/refusal.ts';
 import type { HostConfig } from './documents/config.ts';
 import { Schemas } from './documents/schemas.ts';
+import { type Installed, installedRegistry, installedServices } from './installed.ts';
 import type { HostLog } from './log.ts';
 import { Loop } from './loop.ts';
+import type { Confinement } from './modules/confine/confinement.ts';
 import type { ModuleSession } from './modules/hooks.ts';
-import { createRegistry, parseServices, type ServiceSpec } from './modules/registry.ts';
+import { createRegistry, type ServiceSpec } from './modules/registry.ts';
 import { Supervisor } from './modules/supervisor.ts';
 import { performers } from './performers.ts';
-import { followServices, startServices } from './services.ts';
+import { commonGround, runningGround, takeInstalled } from './plugin-ground.ts';
+import { pluginsDir, readBook } from './plugins/book.ts';
+import { Plugins } from './plugins/plugins.ts';
+import { Services, servicesDir } from './services.ts';
 import { type OpenedStore, openStore, type Store } from './store/store.ts';
 import type { SyncOptions } from './sync/options.ts';
 import { openPlace, type SyncPlace } from './sync-place.ts';
@@ -37,6 +41,7 @@ export interface RunningOptions {
   readonly name: string;
   readonly seed: number;
   readonly acceptLoss: boolean;
+  readonly confinement: Confinement;
   readonly log: HostLog;
   /** Its neighbours, where it is to have any. */
   readonly sync?: SyncOptions;
@@ -54,14 +59,16 @@ export interface Running {
   readonly supervisor: Supervisor;
   readonly syncing: Syncing | undefined;
   readonly schemas: Schemas;
+  readonly plugins: Plugins;
   readonly now: () => Millis;
-  startServices(): void;
+  /** With the schemas of extensions before them. */
+  startServices(): Promise<void>;
   /** Modules, then the loop, then everything stored. */
   stop(): Promise<void>;
 }
 
 export async function startRunning(options: RunningOptions): Promise<Running> {
-  const specs = parseServices(options.config.services, createRegistry(), serviceDir(options.dataDir));
+  const installed = installedOn(options);
   const opened = await openStore(options.dataDir, { now: Date.now, log: options.log, acceptLoss: options.acceptLoss });
   try {
     const turns = [...opened.tail];
@@ -69,7 +76,7 @@ export async function startRunning(options: RunningOptions): Promise<Running> {
     if (options.mustBe !== undefined) refuseOther(options, selfOf(opened, turns), options.mustBe);
     const place = await openPlace(options.sync, options.dataDir);
     try {
-      return await compose(options, opened, turns, specs, place);
+      return await compose(options, opened, turns, installed, place);
     } catch (error) {
       place?.lock.release();
       throw error;
@@ -84,7 +91,7 @@ async function compose(
   options: RunningOptions,
   { store, engine: record, nodes }: OpenedStore,
   turns: Turn[],
-  specs: readonly ServiceSpec[],
+  installed: Installed,
   place: SyncPlace | undefined,
 ): Promise<Running> {
   const { log } = options;
@@ -105,30 +112,29 @@ async function compose(
   engine.world.seq = store.lastSeq;
   let loop: Loop | undefined;
   const getLoop = (): Loop => mustHave(loop);
-  const supervisor = new Supervisor({
-    now,
-    random: Math.random,
-    host: { name: options.name, version: VERSION, node: engine.world.self },
-    place: () => syncing?.told ?? {},
-    declared: (spec, declaration, wire) =>
-      besideOthers(
-        () => takeDeclaration(schemas, getLoop(), spec, declaration, wire),
-        () => supervisor.list().some(({ service, state }) => service !== spec.service && state === 'starting'),
-      ),
-    state: (service, state, why) => getLoop().push({ type: 'service', service, state, ...(why === undefined ? {} : { why }) }),
-    observed: (service, items) => getLoop().ask((request) => ({ type: 'observed', request, service, items })),
-    handle: (service, method, params, session) => options.api().handle(method, params, moduleSession(service, session)),
-    late: (service, items) => getLoop().push({ type: 'observed', service, items }),
-    knows: (node) => engine.world.nodes.has(node),
-    log: ({ level, service, message }) => log(level, message, { service }),
-  });
+  const { confinement } = options;
+  void confinement.summary().then((text) => log('info', text));
+  const supervisor = supervise(options, { engine, schemas, confinement, now, loop: getLoop, place: () => syncing?.told ?? {} });
   const syncing = place && new Syncing({ place, engine, loop: getLoop, store, now, log });
   loop = new Loop(engine, store, performers(supervisor, syncing, getLoop, log), now);
   // No turn may run that cannot be stored; the modules are still to be stopped, and go on reporting meanwhile.
   store.onFailed((error) => getLoop().stop(error));
   const stopCheckpoints = checkpointing(loop, engine, store, turns, (message) => log('error', message));
   await makeSelf(loop, engine, options.name);
-  followServices(loop, engine, supervisor, specs);
+  const services = new Services(loop, engine, supervisor, installed.services);
+  const ground = runningGround(commonGround(options.config, options.dataDir, confinement, now), {
+    engine,
+    loop,
+    schemas,
+    services,
+    supervisor,
+  });
+  const registry = createRegistry();
+  const plugins = new Plugins({
+    dataDir: options.dataDir,
+    ground,
+    registry: (book) => installedRegistry(registry, book, options.dataDir),
+  });
   await syncing?.open();
   return {
     engine,
@@ -138,8 +144,12 @@ async function compose(
     supervisor,
     syncing,
     schemas,
+    plugins,
     now,
-    startServices: () => startServices(engine, supervisor, specs),
+    startServices: async () => {
+      await takeInstalled(installed, schemas, getLoop(), log);
+      services.start();
+    },
     stop: async () => {
       await supervisor.stopAll('the host is stopping');
       await syncing?.stop();
@@ -149,6 +159,47 @@ async function compose(
       place?.lock.release();
     },
   };
+}
+
+interface Supervised {
+  readonly engine: Engine;
+  readonly schemas: Schemas;
+  readonly confinement: Confinement;
+  now(): Millis;
+  loop(): Loop;
+  /** Where this host stands among the hosts. */
+  place(): { readonly ca?: string; readonly listens?: readonly string[] };
+}
+
+/** The module processes, and what becomes of what they say. */
+function supervise(options: RunningOptions, { engine, schemas, confinement, now, loop, place }: Supervised): Supervisor {
+  const { log } = options;
+  const supervisor: Supervisor = new Supervisor({
+    now,
+    confinement,
+    random: Math.random,
+    host: { name: options.name, version: VERSION, node: engine.world.self },
+    place,
+    declared: (spec, declaration, wire) =>
+      besideOthers(
+        () => takeDeclaration(schemas, loop(), spec, declaration, wire),
+        () => supervisor.list().some(({ service, state }) => service !== spec.service && state === 'starting'),
+      ),
+    state: (service, state, why) => loop().push({ type: 'service', service, state, ...(why === undefined ? {} : { why }) }),
+    observed: (service, items) => loop().ask((request) => ({ type: 'observed', request, service, items })),
+    handle: (service, method, params, session) => options.api().handle(method, params, moduleSession(service, session)),
+    late: (service, items) => loop().push({ type: 'observed', service, items }),
+    knows: (node) => engine.world.nodes.has(node),
+    log: ({ level, service, message }) => log(level, message, { service }),
+  });
+  return supervisor;
+}
+
+/** What its configuration and its list of plugins come to. Throws a RefusalError. */
+function installedOn({ config, dataDir, log }: RunningOptions): Installed {
+  const book = readBook(pluginsDir(dataDir));
+  const registry = installedRegistry(createRegistry(), book, dataDir, (text) => log('error', text));
+  return installedServices(config.services, book, registry, { dataDir, services: servicesDir(dataDir) }, log);
 }
 
 /** Whose data it is; undefined: nobody's yet. */
@@ -194,11 +245,6 @@ function moduleSession(service: string, session: ModuleSession): ApiSession {
     sessions.set(session, known);
   }
   return known;
-}
-
-/** Where a service keeps its own data. */
-function serviceDir(dataDir: string): string {
-  return join(dataDir, 'services');
 }
 
 /** Wall-clock milliseconds that never jump while the host runs, and never fall behind what is stored. */

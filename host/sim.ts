@@ -94,6 +94,8 @@ class Sim {
   #reached: number | undefined;
   #lastKey = '';
   #url: string | undefined;
+  /** Off a terminal: what the last screen told, once all had come to their goal. */
+  #told = '';
   #ids: NodeId[] = [];
 
   constructor(host: Host, options: SimOptions) {
@@ -195,9 +197,10 @@ class Sim {
     };
   }
 
+  /** Off a terminal a screen is printed until all are at goal, and once more when it is known later where it is served. */
   #draw(terminal: boolean): void {
-    const had = this.#reached !== undefined;
     const scene = this.#scene();
+    const told = scene.reached === undefined ? '' : `at goal, ${scene.url}`;
     if (terminal) {
       const lines = simScreen(scene, process.stdout.columns || 120, !process.env['NO_COLOR']);
       process.stdout.write(
@@ -206,7 +209,8 @@ class Sim {
           .map((line) => `${line}\u001b[K`)
           .join('\n')}\u001b[J`,
       );
-    } else if (!had) process.stdout.write(`${simScreen(scene, 200, false).join('\n')}\n\n`);
+    } else if (told === '' || told !== this.#told) process.stdout.write(`${simScreen(scene, 200, false).join('\n')}\n\n`);
+    this.#told = told;
   }
 
   async #key(key: string, end: () => void): Promise<void> {

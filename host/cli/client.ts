@@ -42,7 +42,8 @@ export async function openClient(call: Call, hears: Heard = {}): Promise<Client>
     end: 'client',
     send: (line) => writer.send(line),
     answers: {},
-    hears,
+    // How far it is may be left unsaid.
+    hears: { 'plugin/progress': () => undefined, ...hears },
     // An answer that does not fit rejects its request, and is said there.
     onFault: ({ kind, text }) => (kind === 'badResult' ? undefined : call.io.err(`kraken: the host sent what cannot be read: ${text}.\n`)),
   });

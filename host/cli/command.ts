@@ -10,6 +10,8 @@ export interface Command {
   /** Each `[flag, meaning]`, in cac's notation. */
   readonly options: readonly (readonly [flag: string, meaning: string])[];
   readonly examples: readonly string[];
+  /** Its --config is not that of the host. */
+  readonly hasOwnConfig?: boolean;
   readonly load: () => Promise<Action>;
 }
 

@@ -4,7 +4,7 @@ import { type Command, GLOBAL_OPTIONS, type Option } from './command.ts';
 import { COMMANDS, SECTIONS } from './table.ts';
 
 /** What is not in the table: asked of the host, or of the file system by the shell. */
-export type Source = 'nodes' | 'services' | 'files';
+export type Source = 'nodes' | 'services' | 'plugins' | 'files';
 
 export interface Candidates {
   readonly words: readonly (readonly [word: string, meaning: string])[];
@@ -18,6 +18,9 @@ const VALUES: Readonly<Record<string, Source | readonly string[]>> = {
   set: 'nodes',
   node: 'nodes',
   service: 'services',
+  plugin: 'plugins',
+  module: 'plugins',
+  source: 'files',
   file: 'files',
   dir: 'files',
   path: 'files',
@@ -50,18 +53,20 @@ const VALUES: Readonly<Record<string, Source | readonly string[]>> = {
   shell: ['bash', 'zsh', 'fish'],
   role: ['viewer', 'operator', 'admin'],
   arch: ['amd64', 'arm64'],
-  list: ['state', 'mutation', 'discovery', 'service'],
+  kinds: ['state', 'mutation', 'discovery', 'service'],
+  list: ['net', 'env', 'cfg:write', 'dsc:write', 'operate', 'sessions', 'root', 'none'],
+  template: ['module-ts', 'module-python', 'module-bare', 'extension'],
 };
 
 /** Of these only the person knows. */
 export const FREE: ReadonlySet<string> = new Set(
-  'addresses address bits bmc call ca columns count duration factor hosts id label level mac name names number params pin platform port reason text user uuid values words'.split(
+  'addresses address bits bmc call ca columns count duration factor hosts id ids label level mac mib name names number params pin platform port reason steps text user uuid values words'.split(
     ' ',
   ),
 );
 
 /** Words that are a list, each after a comma. */
-const LISTS = new Set(['set', 'list']);
+const LISTS = new Set(['set', 'kinds', 'list']);
 
 /** `typed`: the words after `kraken`, the last of them unfinished or empty. */
 export function candidatesFor(typed: readonly string[]): Candidates {

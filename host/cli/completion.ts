@@ -94,6 +94,11 @@ async function wordsOf(call: Call, source: Source | undefined, last: string): Pr
         const { services } = await client.ask('service/list', {});
         return services.filter(({ service }) => service.startsWith(last)).map(({ service, state }) => [service, state] as const);
       });
+    case 'plugins':
+      return asked(call, async (client) => {
+        const { plugins } = await client.ask('plugin/list', {});
+        return plugins.filter(({ plugin }) => plugin.startsWith(last)).map(({ plugin, version }) => [plugin, version] as const);
+      });
     case 'nodes': {
       const at = nameIn(last);
       if (!at) return [];

@@ -33,7 +33,7 @@ ${pairs(
     ['2', 'not understood, or to be confirmed with --yes'],
     ['3', 'refused'],
     ['4', 'no host answers'],
-    ['5', 'no such node, service or limit'],
+    ['5', 'no such node, service, plugin or limit'],
   ],
   '  ',
 )}`;

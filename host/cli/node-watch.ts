@@ -24,7 +24,8 @@ export const watch: Action = async (call) => {
       if (change.path === '' && change.to === undefined) members.here.delete(change.node);
     }
   };
-  const client = await openClient(call, { 'state/changed': hear });
+  const heard = inTurn(hear);
+  const client = await openClient(call, { 'state/changed': heard.hear });
   return live(call, client, async () => {
     const answer = await client.ask('state/watch', { ...(set === undefined ? {} : { set }), view });
     for (const node of answer.nodes) meet(call, members, node, true);
@@ -32,8 +33,22 @@ export const watch: Action = async (call) => {
     call.io.err(
       call.style.dim(`Watching ${more}${count(answer.nodes.length, 'node')} from revision ${answer.revision} on; Ctrl-C ends it.\n`),
     );
+    heard.begin();
   });
 };
+
+/** What follows the answer may be read together with it: it waits until the answer has been told. */
+export function inTurn<T>(tellIt: (params: T) => void): { hear(params: T): void; begin(): void } {
+  let waiting: T[] | undefined = [];
+  return {
+    hear: (params) => (waiting ? void waiting.push(params) : tellIt(params)),
+    begin: () => {
+      const first = waiting ?? [];
+      waiting = undefined;
+      for (const params of first) tellIt(params);
+    },
+  };
+}
 
 interface Members {
   /** Of all that were ever told. */
@@ -73,10 +88,12 @@ export const events: Action = async (call) => {
     if (dropped) call.io.err(`${count(dropped, 'event')} left out: they came faster than they were read here.\n`);
     for (const event of happened) tell(call, event, () => eventText(call, event));
   };
-  const client = await openClient(call, { 'events/happened': hear });
+  const heard = inTurn(hear);
+  const client = await openClient(call, { 'events/happened': heard.hear });
   return live(call, client, async () => {
     await client.ask('events/watch', { kinds, ...(set === undefined ? {} : { set }) });
     call.io.err(call.style.dim(`Watching ${kinds.join(', ')}; Ctrl-C ends it.\n`));
+    heard.begin();
   });
 };
 

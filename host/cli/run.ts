@@ -54,7 +54,7 @@ async function perform(command: Command, rest: readonly string[], world: World):
   const call: Call = {
     io,
     style: createStyle(io.terminal.output, io.env),
-    paths: findPaths({ flags: pathFlags(flags), env: io.env, uid: world.uid, user: world.userPaths }),
+    paths: findPaths({ flags: pathFlags(command, flags), env: io.env, uid: world.uid, user: world.userPaths }),
     args,
     flags,
     format: formatOf(command, flags),
@@ -66,9 +66,9 @@ async function perform(command: Command, rest: readonly string[], world: World):
   return (await action(call)) ?? EXIT.ok;
 }
 
-function pathFlags(flags: Flags): PathsFrom['flags'] {
+function pathFlags({ hasOwnConfig }: Command, flags: Flags): PathsFrom['flags'] {
   const text = (name: string): string | undefined => (typeof flags[name] === 'string' ? flags[name] : undefined);
-  return { config: text('config'), dataDir: text('dataDir'), socket: text('socket') };
+  return { config: hasOwnConfig ? undefined : text('config'), dataDir: text('dataDir'), socket: text('socket') };
 }
 
 function formatOf(command: Command, flags: Flags): Format {

@@ -6,12 +6,12 @@ import { openClient, withClient } from './client.ts';
 import { oneLine, table } from './columns.ts';
 import { usage } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
-import { live } from './node-watch.ts';
+import { inTurn, live } from './node-watch.ts';
 import { printData } from './output.ts';
 import { parseCount } from './values.ts';
 import { count, NONE, spanText } from './words.ts';
 
-const MOST_LINES = 100_000;
+const MOST_LINES = 10_000;
 
 export const list: Action = async (call) => {
   const { services } = await withClient(call, (client) => client.ask('service/list', {}));
@@ -92,6 +92,10 @@ export const logs: Action = async (call) => {
     if (dropped) call.io.err(`${count(dropped, 'line')} left out: they came faster than they were read here.\n`);
     print(next);
   };
-  const client = await openClient(call, { 'service/logged': hear });
-  await live(call, client, async () => print((await client.ask('service/logs', { service, lines, follow: true })).lines));
+  const heard = inTurn(hear);
+  const client = await openClient(call, { 'service/logged': heard.hear });
+  await live(call, client, async () => {
+    print((await client.ask('service/logs', { service, lines, follow: true })).lines);
+    heard.begin();
+  });
 };

@@ -4,6 +4,7 @@ import { BOOT } from './table-boot.ts';
 import { HOSTS } from './table-hosts.ts';
 import { LAYER0 } from './table-layer0.ts';
 import { NODES } from './table-nodes.ts';
+import { PLUGINS, SERVICE_MAKING } from './table-plugins.ts';
 
 const HOST: readonly Command[] = [
   command('up', '', 'run the host in the foreground', async () => (await import('./up.ts')).up, {
@@ -130,7 +131,7 @@ const ENGINE: readonly Command[] = [
   ),
   command('events', '', 'tell what happens until Ctrl-C', async () => (await import('./node-watch.ts')).events, {
     options: [
-      ['--kinds <list>', 'state,mutation,discovery,service (mutation,service)'],
+      ['--kinds <kinds>', 'state,mutation,discovery,service (mutation,service)'],
       ['--nodes <set>', 'only of these'],
     ],
   }),
@@ -138,6 +139,7 @@ const ENGINE: readonly Command[] = [
   command('service start', '<service>', 'start a service', async () => (await import('./service.ts')).start),
   command('service stop', '<service>', 'stop a service', async () => (await import('./service.ts')).stop),
   command('service restart', '<service>', 'stop and start a service', async () => (await import('./service.ts')).restart),
+  ...SERVICE_MAKING,
   command(
     'service call',
     '<service> <call> [params]',
@@ -168,6 +170,7 @@ export const SECTIONS: readonly (readonly [title: string, commands: readonly Com
   ['Booting', BOOT],
   ['What nodes boot', LAYER0],
   ['Engine and services', ENGINE],
+  ['Plugins', PLUGINS],
 ];
 
 export const COMMANDS: readonly Command[] = SECTIONS.flatMap(([, commands]) => commands);
@@ -181,4 +184,9 @@ export const OLD_WORDS: ReadonlyMap<string, string> = new Map([
   ['sme thaw', 'engine thaw'],
   ['sme status', 'engine status'],
   ['limits', 'limits list'],
+  ['plugin add', 'plugin install'],
+  ['plugin update', 'plugin upgrade'],
+  ['plugin uninstall', 'plugin remove'],
+  ['service add', 'service create'],
+  ['service delete', 'service remove'],
 ]);

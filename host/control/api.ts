@@ -6,6 +6,7 @@ import { Events } from './events.ts';
 import { Feeds } from './feeds.ts';
 import * as nodes from './nodes.ts';
 import * as peers from './peers.ts';
+import * as plugins from './plugins.ts';
 import type { HostPort } from './port.ts';
 import * as services from './services.ts';
 import { type ApiSession, need, type Params, refusal } from './session.ts';
@@ -25,7 +26,7 @@ export class Api {
     this.#port = port;
     this.#feeds = new Feeds(() => port.engine);
     this.#events = new Events(() => port.engine);
-    this.#handlers = new Map([...stateMethods(port, this.#feeds, this.#events), ...operatorMethods(port)]);
+    this.#handlers = new Map([...stateMethods(port, this.#feeds, this.#events), ...operatorMethods(port), ...pluginMethods(port)]);
     this.#unfollow = this.#follow();
   }
 
@@ -70,6 +71,21 @@ function stateMethods(port: HostPort, feeds: Feeds, events: Events): [string, Ha
     ['state/propose', (params, session) => state.propose(port, transactions, params, session)],
     ['events/watch', (params, session) => state.watchEvents(events, params, session)],
     ['node/apply', (params, session) => nodes.apply(port, transactions, params, session)],
+  ];
+}
+
+function pluginMethods(port: HostPort): [string, Handler][] {
+  const all = (): HostPort['plugins'] => port.plugins;
+  return [
+    ['plugin/list', () => plugins.list(all)],
+    ['plugin/info', (params) => plugins.info(all, params)],
+    ['plugin/stage', (params, session) => plugins.stage(all, params, session)],
+    ['plugin/commit', (params, session) => plugins.commit(all, params, session)],
+    ['plugin/remove', (params, session) => plugins.remove(all, params, session)],
+    ['plugin/enable', (params, session) => plugins.enable(all, true, params, session)],
+    ['plugin/disable', (params, session) => plugins.enable(all, false, params, session)],
+    ['service/create', (params, session) => plugins.create(all, params, session)],
+    ['service/remove', (params, session) => plugins.forget(all, params, session)],
   ];
 }
 

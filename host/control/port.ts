@@ -1,7 +1,10 @@
 /** What the control surface may use of the running host. The composer (main.ts) gives it; nothing else is reachable from here. */
+
+import type { Result } from '@kraken-hpc/sdk/wire';
 import type { HistoryPage, ServiceStatus } from '../core/answers.ts';
 import type { Json } from '../core/declaration.ts';
 import type { Event, RequestId } from '../core/event.ts';
+import type { Asker, ServiceEntry, StageOptions } from '../core/installing.ts';
 import type { PeerStatus, SyncStatus } from '../core/peer-status.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Millis, NodeId, Revision, Turn } from '../core/record.ts';
@@ -18,6 +21,7 @@ export interface HostPort {
     options: { readonly limit: number; readonly before?: Revision; readonly since?: Millis },
   ): Promise<HistoryPage>;
   readonly services: ServicesPort;
+  readonly plugins: PluginsPort;
   /** The neighbours of this host: its parent, its children. */
   peers(): readonly PeerStatus[];
   /** This host among them; undefined: it has neither a CA nor a parent. */
@@ -41,6 +45,19 @@ export interface HostPort {
   backup(file: string): Promise<{ readonly nodes: number; readonly bytes: number; readonly revision: Revision }>;
   restore(file: string): Promise<{ readonly nodes: number; readonly revision: Revision }>;
   stop(why: string): void;
+}
+
+/** Those of one host (plugins/plugins.ts). What asks is `Asker`: when its signal is aborted, all is as before. */
+export interface PluginsPort {
+  list(): Result<'plugin/list'>;
+  info(plugin: string): Promise<Result<'plugin/info'>>;
+  stage(options: StageOptions, asker: Asker): Promise<Result<'plugin/stage'>>;
+  abandon(stage: string): void;
+  commit(stage: string, asker: Asker): Promise<Result<'plugin/commit'>>;
+  remove(plugin: string, asker: Asker): Promise<void>;
+  enable(plugin: string, enabled: boolean, asker: Asker): Promise<void>;
+  create(service: string, entry: ServiceEntry, asker: Asker): Promise<void>;
+  delete(service: string, asker: Asker): Promise<void>;
 }
 
 export interface ServicesPort {

@@ -26,7 +26,8 @@ export function checkData({ paths: { dataDir }, host, uid }: Site): readonly Fin
     ];
   if (!found.isDirectory()) return [problem(check, `${dataDir} is no directory`, 'Remove it, then: kraken init')];
   const findings: Finding[] = [];
-  if ((found.mode & 0o077) !== 0)
+  // Where services have users of their own, without bubblewrap, they pass through it.
+  if ((found.mode & 0o066) !== 0)
     findings.push(
       problem(check, `${dataDir} can be entered by others (mode ${octal(found.mode)})`, `chmod 700 ${dataDir}, and look who was there`),
     );

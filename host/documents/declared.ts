@@ -57,6 +57,12 @@ export class DeclaredSchemas {
     }
   }
 
+  copy(): DeclaredSchemas {
+    const copy = new DeclaredSchemas();
+    copy.#entries = new Map(this.#entries);
+    return copy;
+  }
+
   values(): Iterable<Declared> {
     return this.#entries.values();
   }

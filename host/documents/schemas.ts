@@ -32,6 +32,11 @@ export class Schemas implements Vocabulary {
     if (this.#declared.add(service, declaration, (schema) => checkSchema(nameless(schema)))) this.#gather();
   }
 
+  /** Whether `add` would take it: throws as it does, and takes nothing. */
+  mustTake(service: string, declaration: SchemaDeclaration): void {
+    this.#declared.copy().add(service, declaration, (schema) => checkSchema(nameless(schema)));
+  }
+
   /** The service is gone for good: another may declare its paths otherwise. Nodes keep what they have. */
   withdraw(service: string): void {
     this.#declared.withdraw(service);

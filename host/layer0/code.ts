@@ -79,7 +79,7 @@ function packagesOf(entries: readonly CpioEntry[], host: string): readonly Packa
     if (found.has(dir)) return;
     if (found.size >= MOST_PACKAGES) throw unfit('too many npm packages are imported', by, `more than ${MOST_PACKAGES}`, 'Bundle them');
     const { version, dependencies } = readJson(join(dir, 'package.json'));
-    const place = dir.slice(dir.indexOf('/node_modules/') + 1);
+    const place = placeOf(dir, host);
     found.set(dir, { name, version: String(version), dir, place });
     for (const next of Object.keys((dependencies as object | undefined) ?? {}).sort()) want(next, dir, name);
   };
@@ -89,9 +89,15 @@ function packagesOf(entries: readonly CpioEntry[], host: string): readonly Packa
   return [...found.values()].sort((a, b) => (a.place < b.place ? -1 : 1));
 }
 
+/** `node_modules/pino`, whether it lies beside the host's package (global, workspace) or in it. */
+function placeOf(dir: string, host: string): string {
+  const above = foldersAbove(host).find((folder) => dir.startsWith(join(folder, 'node_modules/'))) ?? '/';
+  return dir.slice(join(above, '/').length);
+}
+
 /** Names of packages that stand in an import or an export of a bundle as esbuild writes it. */
 function importsOf(text: string): readonly string[] {
-  const names = [...text.matchAll(/^(?:import|export)\b[^;'"]*['"]([^'"]+)['"];?$|^\} from ['"]([^'"]+)['"];?$/gm)].map(
+  const names = [...text.matchAll(/^(?:import|export)\b(?:[^;'"]*\bfrom)? *['"]([^'"]+)['"];?$|^\} from ['"]([^'"]+)['"];?$/gm)].map(
     ([, one, other]) => one ?? other ?? '',
   );
   const packages = names
@@ -118,7 +124,7 @@ function below(dir: string, place: string): CpioEntry[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8', withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1))
-    .filter((path) => RUNS.test(path) && !NEVER_RUNS.test(path) && !path.startsWith('node_modules/'))
+    .filter((path) => RUNS.test(path) && !NEVER_RUNS.test(path) && !/^(?:node_modules|templates)\//.test(path))
     .sort()
     .map((path) => ({ kind: 'file', path: `${place}/${path}`, mode: 0o644, bytes: readFileSync(join(dir, path)) }));
 }

@@ -20,6 +20,7 @@ import {
   WHOLE,
 } from './answers.ts';
 import { noStrangers, shown, strangers, unready } from './boots.ts';
+import { PLUGIN_CASES, STOPPED_CASES } from './cases-plugins.ts';
 import { NOW, refused, type Script } from './fake.ts';
 
 export type Case = readonly [line: string, script?: Omit<Script, 'args'>];
@@ -368,6 +369,7 @@ export const CASES: readonly Case[] = [
     },
   ],
   ['service logs ipmi --lines 1e9'],
+  ...PLUGIN_CASES,
   ['pxe show kr1', shown],
   ['pxe show kr1 --service boot', unready],
   ['pxe show kr1 -o json', unready],
@@ -527,6 +529,7 @@ export const CASES: readonly Case[] = [
   ['init --config DIR/second.yaml --unit DIR/k.service'],
   ['init --config DIR/third.yaml --unit DIR/l.service'],
   ['init --help'],
+  ...STOPPED_CASES,
   // The host is not there, or goes, or says what nobody expected.
   ['node list', { env: { KRAKEN_SOCKET: '', KRAKEN_DATA_DIR: '' } }],
   ['node list --data-dir DIR/elsewhere', { env: { KRAKEN_SOCKET: '' } }],

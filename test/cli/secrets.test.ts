@@ -78,7 +78,9 @@ test('a token is shown to the parent, and to nobody else; once is enough', { tim
   const id = (await kraken('head', 'node', 'list', 'kr1', '-f', 'id')).trim().split('\n').at(-1) ?? '';
   const token = (await kraken('head', 'token', 'create', 'kr1', '-o', 'name')).trim();
   assert.match(token, /^[A-Z2-7-]{39}$/);
-  const services = { echo: { module: echo, config: { socket: join(folder, 'echo.sock') }, env: ['KRAKEN_TOKEN', 'USER'] } };
+  const services = {
+    echo: { module: echo, config: { socket: 'echo.sock' }, env: ['KRAKEN_TOKEN', 'USER'], permissions: ['env'] },
+  };
   writeFileSync(join(folder, 'leaf.yaml'), JSON.stringify({ services, sync: { parents: [`127.0.0.1:${port}`], id, ca } }));
   const leaf = await up('leaf', [], { KRAKEN_TOKEN: token });
   await connected();

@@ -122,6 +122,7 @@ export class TestHost {
         const next = left.length > limit ? left[limit - 1]?.rev : undefined;
         return { changes: left.slice(0, limit), ...(next === undefined ? {} : { next }) };
       },
+      plugins: pluginsOf(done),
       services: {
         list: () => services,
         start: act('start'),
@@ -183,6 +184,7 @@ export class Client {
         'state/changed': hears('state/changed'),
         'events/happened': hears('events/happened'),
         'service/logged': hears('service/logged'),
+        'plugin/progress': hears('plugin/progress'),
       },
       onFault: ({ text }) => {
         throw new Error(`the host broke the protocol: ${text}`);
@@ -251,4 +253,31 @@ export async function withControl(
     await server?.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Plugins that are only spoken of. */
+function pluginsOf(done: string[]): HostPort['plugins'] {
+  const did = (word: string) => async (name: string) => void done.push(`${word} ${name}`);
+  const status = { plugin: 'pdu', package: 'pdu', version: '1.0.0', kind: 'module' as const, isBuiltIn: false };
+  const whole = { ...status, enabled: true, permissions: [], services: [] };
+  const checks = { passed: 0, notApplicable: 0, failed: [] };
+  const lists = { permissions: [], adds: [], removes: [], ways: [], conflicts: [] };
+  return {
+    list: () => ({ plugins: [whole] }),
+    info: async () => ({ status: whole, dir: '/pdu', confinement: [], declares: [] }),
+    stage: async ({ source }, { progress }) => {
+      progress(`fetching ${source}`);
+      const { isBuiltIn: _, ...report } = { ...status, ...lists, checks };
+      return { stage: 's1', report };
+    },
+    abandon: () => undefined,
+    commit: async (stage, { user }) => {
+      done.push(`commit ${stage} by ${user}`);
+      return { plugin: 'pdu', version: '1.0.0', services: [] };
+    },
+    remove: did('remove'),
+    enable: async (name, enabled) => void done.push(`${enabled ? 'enable' : 'disable'} ${name}`),
+    create: async (name, { module }) => void done.push(`create ${name} of ${module}`),
+    delete: did('delete'),
+  };
 }

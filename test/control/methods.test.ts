@@ -54,6 +54,15 @@ test('every method of the table for people is answered', async () => {
     'service/restart': { service: 'sim' },
     'service/call': { service: 'sim', call: 'show' },
     'service/logs': { service: 'sim', lines: 2 },
+    'service/create': { service: 'pdu2', module: 'pdu' },
+    'service/remove': { service: 'pdu2' },
+    'plugin/list': {},
+    'plugin/info': { plugin: 'pdu' },
+    'plugin/stage': { source: '/pdu' },
+    'plugin/commit': { stage: 's1' },
+    'plugin/enable': { plugin: 'pdu' },
+    'plugin/disable': { plugin: 'pdu' },
+    'plugin/remove': { plugin: 'pdu' },
   };
   const methods = Object.entries(METHODS).flatMap(([method, { control, kind }]) => (control && kind === 'request' ? [method] : []));
   assert.deepEqual(Object.keys(params).sort(), methods.sort(), 'the table of this test is the table of the protocol');
@@ -67,6 +76,12 @@ test('every method of the table for people is answered', async () => {
       'start sim',
       'stop sim',
       'restart sim',
+      'create pdu2 of pdu',
+      'delete pdu2',
+      'commit s1 by somebody on the control socket',
+      'enable pdu',
+      'disable pdu',
+      'remove pdu',
     ]);
   });
 });

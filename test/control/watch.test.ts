@@ -267,6 +267,13 @@ test('a module sees what it declared, and no more', async () => {
   );
   const acts = Object.assign(new SlowSession(), { permissions: ['operate'], author: { user: 'service:rest' } });
   await api.handle('node/set', { set: 'kr1', values: { '/arch': 'q' }, onBehalfOf: { user: 'alice', role: 'operator' } }, acts);
+  for (const [method, params] of [
+    ['plugin/stage', { source: '/pdu' }],
+    ['plugin/commit', { stage: 's1' }],
+    ['plugin/remove', { plugin: 'pdu' }],
+    ['service/create', { service: 'x', module: 'pdu' }],
+  ] as const)
+    await assert.rejects(api.handle(method, params, acts), /plugins are installed by people, on the control socket/, method);
   assert.equal(host.history[0]?.by, 'alice (service:rest)');
 });
 

@@ -126,11 +126,19 @@ export class Lab {
     for (const client of this.#clients) client.close();
     for (const { child } of this.#started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     // Modules end by themselves when their host is gone; what does not is not left to the machine all the same.
-    for (const end = Date.now() + 3_000; this.processes().length > 0 && Date.now() < end; ) await sleep(20);
-    const left = this.processes();
-    for (const pid of left) process.kill(pid, 'SIGKILL');
+    for (const end = Date.now() + 6_000; this.processes().length > 0 && Date.now() < end; ) await sleep(20);
+    const left = this.processes().map((pid) => [pid, commandOf(pid)] as const);
+    for (const [pid] of left) process.kill(pid, 'SIGKILL');
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
-    assert.deepEqual(left, [], 'processes outlived their host by three seconds');
+    assert.deepEqual(left, [], 'processes outlived their host by six seconds');
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 300);
+  } catch {
+    return 'gone';
   }
 }
 

@@ -1,6 +1,6 @@
 /** Module processes under a real host: killed, crashing, misbehaving, several of one kind, switched by cfg. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -72,11 +72,9 @@ test('a module killed with -9 is back, at rest and in mid-step; three crashes ar
 function written(lab: Lab, name: string, body: string): string {
   const dir = join(lab.folder, name);
   mkdirSync(dir);
+  cpSync(`${FIXTURES}frame.mjs`, join(dir, 'frame.mjs'));
   writeFileSync(join(dir, 'module.json'), JSON.stringify({ name, protocol: 1, command: [process.execPath, join(dir, 'main.mjs')] }));
-  writeFileSync(
-    join(dir, 'main.mjs'),
-    `import { DECLARATION, line, on, send, serve } from ${JSON.stringify(`${FIXTURES}frame.mjs`)};\n${OFF}\n${body}\n`,
-  );
+  writeFileSync(join(dir, 'main.mjs'), `import { DECLARATION, line, on, send, serve } from './frame.mjs';\n${OFF}\n${body}\n`);
   return dir;
 }
 

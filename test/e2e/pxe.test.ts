@@ -161,7 +161,7 @@ test('a machine that is off boots over the network, step by step; a stranger is 
   await relay.askInVain(message(DISCOVER, MAC.kr8, 9));
   const { address, file } = await relay.exchange(MAC.kr7, 1);
   assert.deepEqual([address, file], ['127.31.5.7', `http://${HOST}:${PORTS.http}/boot.ipxe`]);
-  await until('its exchange is seen', async () => (await seen('/runState')) === 'INIT' && (await seen('/pxe/state')) === 'INIT', 2_000);
+  await until('its exchange is seen', async () => (await seen('/runState')) === 'INIT' && (await seen('/pxe/state')) === 'INIT', 10_000);
 
   const script = await fetchAs('127.31.5.7', file);
   const words = /kraken\.parent=(\S+) kraken\.id=(\S+) kraken\.ca=(sha256:\S+) kraken\.ip=(\S+) kraken\.mac=(\S+) kraken\.name=(\S+)/.exec(
@@ -171,7 +171,7 @@ test('a machine that is off boots over the network, step by step; a stranger is 
   const urls = [...script.matchAll(/(http:\S+\/(?:kernel|initramfs)) /g)].map(([, url]) => url ?? '');
   assert.deepEqual(await Promise.all(urls.map((url) => fetchAs('127.31.5.7', url))), ['200 the kernel', '200 the initramfs']);
   for (const url of [file, ...urls]) assert.match(await fetchAs('127.31.5.8', url), /^403 .*127\.31\.5\.8 is the address of no node/);
-  await until('the last file is seen', async () => (await seen('/pxe/step')) === 'INITRAMFS', 2_000);
+  await until('the last file is seen', async () => (await seen('/pxe/step')) === 'INITRAMFS', 10_000);
 
   const { out: history } = await lab.kraken('node', 'history', 'kr7', '-o', 'json');
   const steps = [...history.matchAll(/"path": "\/pxe\/step",[^}]*?"to": "(\w+)"/g)].map(([, step]) => step).reverse();
