@@ -136,12 +136,19 @@ test('by keys every square is reached, and none leads out', () => {
 });
 
 test('squares are as large as all of them fit', () => {
-  const groups = groupsOf(fleetOf(300), 'label:rack', undefined);
-  const { shape, height } = layOutToFit(groups, 300, 1_400, 600);
-  assert.ok(height <= 600);
-  const larger = Object.values(SHAPES).find(({ size }) => size > shape.size);
-  if (larger) assert.ok(layOut(groups, 300, 1_400, larger).height > 600, 'the next size would not');
-  assert.deepEqual(layOutToFit(groups, 300, 100, 10).shape, SHAPES.tiny, 'the smallest, where none do');
+  for (const count of [3, 40, 300, 1_200]) {
+    const fleet = fleetOf(count);
+    const groups = groupsOf(fleet, 'label:rack', undefined);
+    const { shape, height } = layOutToFit(groups, count, 1_400, 600);
+    assert.ok(height <= 600, `${count} nodes are ${height} high`);
+    const larger = { ...shape, size: shape.size + 2, gap: shape.gap + 1 };
+    if (shape.size < SHAPES.huge.size) assert.ok(layOut(groups, count, 1_400, larger).height > 600, `${count}: somewhat larger would fit`);
+  }
+  assert.equal(
+    layOutToFit(groupsOf(fleetOf(300), 'none', undefined), 300, 100, 10).shape.size,
+    SHAPES.tiny.size,
+    'the smallest, where none do',
+  );
 });
 
 test('what is wrong is known by its name; own colours count, and do not make it right', () => {
