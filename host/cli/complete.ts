@@ -54,7 +54,7 @@ const VALUES: Readonly<Record<string, Source | readonly string[]>> = {
   role: ['viewer', 'operator', 'admin'],
   arch: ['amd64', 'arm64'],
   kinds: ['state', 'mutation', 'discovery', 'service'],
-  list: ['net', 'env', 'cfg:write', 'dsc:write', 'operate', 'sessions', 'root', 'none'],
+  list: ['net', 'ports', 'env', 'cfg:write', 'dsc:write', 'operate', 'sessions', 'root', 'none'],
   template: ['module-ts', 'module-python', 'module-bare', 'extension'],
 };
 

@@ -5,9 +5,9 @@ import { delimiter, join } from 'node:path';
 import type { EngineStatus } from '../core/answers.ts';
 import type { PeerStatus } from '../core/peer-status.ts';
 import type { Finding, Status } from '../doctor/finding.ts';
-import type { Site } from '../doctor/site.ts';
+import type { Answers, Site } from '../doctor/site.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { withClient } from './client.ts';
+import { type Client, withClient } from './client.ts';
 import { cut, oneLine } from './columns.ts';
 import { asFailure, EXIT } from './failure.ts';
 import { type Action, type Call, flag } from './io.ts';
@@ -68,12 +68,24 @@ async function siteOf(call: Call): Promise<Site> {
   };
 }
 
+/** Services that are not shut off from the host, though neither `root` nor `ports` asks for that. */
+async function openServices(client: Client): Promise<Answers['open']> {
+  const { plugins } = await client.ask('plugin/list', {});
+  const shut = plugins.filter(
+    ({ services, permissions }) => services.length > 0 && !permissions.some((one) => one === 'root' || one === 'ports'),
+  );
+  const infos = await Promise.all(shut.map(({ plugin }) => client.ask('plugin/info', { plugin })));
+  return infos.flatMap(({ confinement }) =>
+    confinement.flatMap(({ service, what, state, how }) => (what === 'data of others' && state === 'declared' ? [{ service, how }] : [])),
+  );
+}
+
 async function askHost(call: Call): Promise<Site['host']> {
   try {
     return await withClient(call, async (client) => {
       const status = (await client.ask('engine/status', {})) as EngineStatus;
       const { peers } = await client.ask('peer/list', {});
-      return { status, peers: peers as readonly PeerStatus[] };
+      return { status, peers: peers as readonly PeerStatus[], open: await openServices(client) };
     });
   } catch (error) {
     const { message, todo } = asFailure(error);

@@ -1,5 +1,5 @@
 /** What installing a plugin would mean, for the person who decides. All of it comes from strangers: no text of it moves the cursor. */
-import type { Result } from '@kraken-hpc/sdk/wire';
+import type { Permission, Result } from '@kraken-hpc/sdk/wire';
 import { oneLine, pairs } from './columns.ts';
 import type { Style } from './style.ts';
 import { count } from './words.ts';
@@ -9,8 +9,9 @@ export type PluginReport = Result<'plugin/stage'>['report'];
 /** More of one kind are counted. */
 const MOST = 40;
 
-const MEANINGS: Readonly<Record<string, string>> = {
+const MEANINGS: Readonly<Record<Permission, string> & Record<string, string | undefined>> = {
   net: 'to use the network',
+  ports: 'to open ports below 1024',
   env: "to see those variables of the host's environment that its service names",
   'state:read *': 'to read all of all nodes, not only its own paths',
   'cfg:write': 'to change what is wanted of nodes',

@@ -1,7 +1,17 @@
 /** `kraken doctor`: everything that is looked at, in the order in which an administrator would. */
 import { checkConfig, checkData, checkKeys, checkModules, checkSecrets, checkWritten } from './file-checks.ts';
 import type { Finding } from './finding.ts';
-import { checkEngine, checkHost, checkPeers, checkServices, checkVersion, checkWaiting, configOfHost, hostProcess } from './host-checks.ts';
+import {
+  checkConfinement,
+  checkEngine,
+  checkHost,
+  checkPeers,
+  checkServices,
+  checkVersion,
+  checkWaiting,
+  configOfHost,
+  hostProcess,
+} from './host-checks.ts';
 import { checkClock, checkLimits, checkNode, checkPorts, checkPrograms, checkSystemd } from './machine-checks.ts';
 import type { Site } from './site.ts';
 
@@ -21,6 +31,7 @@ export async function examine(given: Site): Promise<readonly Finding[]> {
     ...checkSecrets(config, site),
     ...checkKeys(site),
     ...checkServices(site),
+    checkConfinement(site),
     ...checkEngine(site),
     ...checkWaiting(site),
     ...checkPeers(site),

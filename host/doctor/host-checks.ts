@@ -130,6 +130,26 @@ export function checkServices({ host }: Site): readonly Finding[] {
   ];
 }
 
+/** Modules that are not shut off from the host could write its store and read its keys. */
+export function checkConfinement({ host }: Site): Finding {
+  if (!isAnswering(host)) return skipped('confinement', 'no host answers');
+  const { open, status } = host;
+  const [first] = open;
+  if (first === undefined)
+    return ok(
+      'confinement',
+      status.services.length === 0
+        ? 'there is no service yet'
+        : 'services are shut off from the host, but for those that were granted root or ports',
+    );
+  const names = open.map(({ service }) => service).join(', ');
+  return warning(
+    'confinement',
+    `not shut off from the host: ${names}; ${first.how}`,
+    'Mend what it says, start the host again, then: kraken plugin info NAME',
+  );
+}
+
 export function checkEngine({ host }: Site): readonly Finding[] {
   if (!isAnswering(host)) return [skipped('engine', 'no host answers')];
   const { frozen, brakes } = host.status;

@@ -29,6 +29,8 @@ export interface Site {
 export interface Answers {
   readonly status: EngineStatus;
   readonly peers: readonly PeerStatus[];
+  /** What could get at the data of the host and of other services, and was granted nothing that lets it: service, and how. */
+  readonly open: readonly { readonly service: string; readonly how: string }[];
 }
 
 /** Why no host answers, and what to do. */

@@ -1,6 +1,6 @@
 /** What a module may be allowed beyond its own declaration, and which method needs which. */
 
-const PERMISSIONS = ['state:read *', 'cfg:write', 'dsc:write', 'operate', 'sessions', 'env', 'net', 'root'] as const;
+const PERMISSIONS = ['state:read *', 'cfg:write', 'dsc:write', 'operate', 'sessions', 'env', 'net', 'ports', 'root'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 export function isPermission(text: unknown): text is Permission {

@@ -14,6 +14,25 @@ export interface UnitOptions {
 const STATE = '/var/lib/kraken';
 const RUNTIME = '/run/kraken';
 
+const yes = (name: string): string => `${name}=yes`;
+
+/** Root without its capabilities: what it could do by itself, and no sandbox could be made. */
+const SHUT = [
+  ...['ProtectKernelLogs', 'ProtectKernelTunables', 'RestrictNamespaces'].map(yes),
+  'ProtectProc=invisible',
+  'SystemCallFilter=@system-service',
+];
+
+/**
+ * What bubblewrap needs to shut modules off from the host: namespaces, mounts within them, and a /proc of which nothing is covered, or the
+ * kernel gives nobody one of their own (mount_namespaces(7)). What these would cover is root's alone, which the host is not.
+ */
+const OPEN = [
+  '# Modules are shut off from the host by bubblewrap, which makes namespaces and mounts in them',
+  'RestrictNamespaces=user mnt pid net ipc uts',
+  'SystemCallFilter=@system-service @mount',
+];
+
 /**
  * `Restart=on-failure`, not always: `kraken engine stop` ends a host on purpose. No watchdog: the most that a timer of ours could say is
  * that timers run. No MemoryDenyWriteExecute: V8 compiles while it runs.
@@ -66,14 +85,12 @@ export function unitText({ command, paths, user }: UnitOptions): string {
     'NoNewPrivileges=yes',
     'ProtectSystem=strict',
     `ProtectHome=${isHome ? 'read-only' : 'yes'}`,
-    ...['PrivateTmp', 'PrivateDevices', 'ProtectClock', 'ProtectHostname', 'ProtectControlGroups'].map((name) => `${name}=yes`),
-    ...['ProtectKernelLogs', 'ProtectKernelModules', 'ProtectKernelTunables'].map((name) => `${name}=yes`),
-    ...['LockPersonality', 'RemoveIPC', 'RestrictNamespaces', 'RestrictRealtime', 'RestrictSUIDSGID'].map((name) => `${name}=yes`),
-    'ProtectProc=invisible',
+    ...['PrivateTmp', 'PrivateDevices', 'ProtectClock', 'ProtectHostname', 'ProtectControlGroups', 'ProtectKernelModules'].map(yes),
+    ...['LockPersonality', 'RemoveIPC', 'RestrictRealtime', 'RestrictSUIDSGID'].map(yes),
     'KeyringMode=private',
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
     'SystemCallArchitectures=native',
-    'SystemCallFilter=@system-service',
+    ...(isRoot ? SHUT : OPEN),
     'SystemCallErrorNumber=EPERM',
     '',
     '[Install]',

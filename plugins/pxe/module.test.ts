@@ -87,7 +87,7 @@ test('what it declares: two steps, what it sees by itself, that it may say who w
     Object.entries(declaration.config ?? {}).filter(([, schema]) => schema['x-secret'] === true),
     [],
   );
-  assert.deepEqual(declaration.permissions, ['net', 'sessions']);
+  assert.deepEqual(declaration.permissions, ['net', 'ports', 'sessions']);
   assert.deepEqual(Object.keys(declaration.calls ?? {}), ['show', 'strangers']);
   assert.equal(declaration.requires, undefined, 'it serves machines of every platform');
 });

@@ -23,7 +23,7 @@ export function pxe(servers: OpenServers = openServers): Module {
   return defineModule({
     config: CONFIG,
     reads: ['/nodename', '/arch', '/platform', '/parentId', '/ipv4/' as never, '/pxe/' as never, '/booted/id'],
-    permissions: ['net', 'sessions'],
+    permissions: ['net', 'ports', 'sessions'],
     mutations: {
       wait: {
         ...STEPS.wait,

@@ -156,8 +156,8 @@ export interface Declaration {
   readonly calls?: Readonly<Record<string, CallDeclaration>>;
 }
 
-/** What a plugin may do beyond its own paths. */
-export type Permission = 'state:read *' | 'cfg:write' | 'dsc:write' | 'operate' | 'sessions' | 'env' | 'net' | 'root';
+/** What a plugin may do beyond its own paths. `ports`: with `net`, open ports below 1024, where the host may. */
+export type Permission = 'state:read *' | 'cfg:write' | 'dsc:write' | 'operate' | 'sessions' | 'env' | 'net' | 'ports' | 'root';
 
 /** For whom a module with `operate` acts. */
 export interface Author {

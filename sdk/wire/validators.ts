@@ -322,7 +322,7 @@ const check37: Check = (v) => {
 
 const Permission: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
-  if (!(v === "state:read *" || v === "cfg:write" || v === "dsc:write" || v === "operate" || v === "sessions" || v === "env" || v === "net" || v === "root")) return no("must be one of state:read *, cfg:write, dsc:write, operate, sessions, env, net, root");
+  if (!(v === "state:read *" || v === "cfg:write" || v === "dsc:write" || v === "operate" || v === "sessions" || v === "env" || v === "net" || v === "ports" || v === "root")) return no("must be one of state:read *, cfg:write, dsc:write, operate, sessions, env, net, ports, root");
   return undefined;
 };
 

@@ -42,6 +42,7 @@ test('where everything is well every check says so', async () => {
       'secret files',
       'keys',
       'services',
+      'confinement',
       'engine',
       'nodes',
       'hosts',
@@ -58,7 +59,16 @@ test('a host that is stopped is looked at as well', async () => {
   const findings = await examined((lab) => lab.stop());
   assert.deepEqual(
     findings.filter(({ status }) => status !== 'ok').map(({ check, status }) => `${check} ${status}`),
-    ['host problem', 'version skipped', 'services skipped', 'engine skipped', 'nodes skipped', 'hosts skipped', 'limits skipped'],
+    [
+      'host problem',
+      'version skipped',
+      'services skipped',
+      'confinement skipped',
+      'engine skipped',
+      'nodes skipped',
+      'hosts skipped',
+      'limits skipped',
+    ],
   );
 });
 
@@ -293,6 +303,14 @@ const BROKEN: readonly Broken[] = [
     'warning',
     /^is stopped: cfg wants it/,
     /kraken service start ipmi/,
+  ],
+  [
+    'modules that nothing shuts off',
+    (lab) => (lab.open = ['ipmi', 'sim'].map((service) => ({ service, how: "open to the host's user (bubblewrap is not installed)" }))),
+    'confinement',
+    'warning',
+    /^not shut off from the host: ipmi, sim; open to the host's user \(bubblewrap is not installed\)$/,
+    /kraken plugin info/,
   ],
   [
     'a frozen engine',

@@ -48,6 +48,7 @@ export class Lab {
     services: ['ipmi', 'lab', 'pxe'].map((service) => ({ service, module: service, state: 'ready', since: 0, serves: '', mutations: 3 })),
   };
   peers: readonly PeerStatus[] = [peer({})];
+  open: Answers['open'] = [];
   site: Site;
 
   constructor() {
@@ -105,7 +106,7 @@ export class Lab {
   }
 
   answers(): Answers {
-    return { status: this.status, peers: this.peers };
+    return { status: this.status, peers: this.peers, open: this.open };
   }
 
   write(path: string, text: string, mode = 0o600): void {

@@ -60,7 +60,9 @@ async function versionIn(lab: Lab): Promise<string | undefined> {
 
 test(`the installer of a stopped host is killed ${FILES} times (seed ${SEED})`, async (t) => {
   const lab = new Lab(t, {});
-  await (await lab.up()).child.kill('SIGKILL');
+  const host = await lab.up();
+  host.child.kill('SIGKILL');
+  await host.ended;
   const moments = new Moments(seededRandom(SEED), INSTALL);
   let installed: string | undefined;
   const seen = { old: 0, new: 0 };

@@ -186,7 +186,9 @@ test('the network is taken away unless it was granted; users, limits and privile
   assert.match(words('bubblewrap', []), /bwrap .*--unshare-net.*--die-with-parent.*--cap-drop ALL.*--no-new-privs .*\/usr\/bin\/env node$/);
   assert.doesNotMatch(words('bubblewrap', ['net']), /unshare-net/);
   assert.match(words('setpriv as root', []), /^\/x\/unshare --net -- .*--reuid=6\d{4} .*--clear-groups --no-new-privs .*-all.*node$/);
-  assert.match(words('setpriv as root', ['net']), /^\/x\/prlimit .*-all,\+net_bind_service/);
+  assert.match(words('setpriv as root', ['net']), /^\/x\/prlimit .*--ambient-caps=-all --bounding/);
+  assert.match(words('setpriv as root', ['net', 'ports']), /^\/x\/prlimit .*-all,\+net_bind_service/);
+  assert.doesNotMatch(words('setpriv as root', ['ports']), /net_bind_service/, 'without the network they would be of no use');
   assert.doesNotMatch(words('bubblewrap as root', []), /nice/);
 });
 

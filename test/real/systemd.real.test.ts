@@ -17,7 +17,11 @@ import { KrakenHost } from './kraken-host.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TARGETS = 'basic multi-user network-online paths shutdown slices sockets sysinit time-sync timers umount local-fs swap'.split(' ');
-const CONFIG = 'services:\n  sim: { module: simulator, config: {} }\n  pxe: { module: pxe, config: { interfaces: [lo], root: /opt } }\n';
+const CONFIG = `services:
+  sim: { module: simulator, config: {} }
+  rest: { module: restapi, config: { listen: '127.0.0.1:3141' } }
+  pxe: { module: pxe, config: { interfaces: [lo], root: /opt } }
+`;
 const PATHS = {
   config: '/opt/kraken.yaml',
   dataDir: '/var/lib/kraken',
@@ -39,10 +43,12 @@ cd '${folder}'
 kraken() { '${process.execPath}' ${KRAKEN} "$@"; }
 ready() { for i in $(seq 120); do [ "$(systemctl show kraken -p SubState --value)" = running ] && return; sleep 0.5; done; }
 ready
+systemctl status kraken > show 2>&1
 kraken service list -o json > before 2>&1
 sleep 8
 kraken service list -o json > services 2>&1
 kraken doctor -o json > doctor 2>&1
+for name in simulator restapi pxe; do kraken plugin info $name -o json > info-$name 2>&1; done
 pid=$(systemctl show kraken -p MainPID --value)
 cat /proc/$pid/status > status
 stat -c '%U %a' /var/lib/kraken /run/kraken/control.sock > owners
@@ -55,6 +61,9 @@ sleep 8
 systemctl show kraken -p ActiveState --value > end
 touch done
 `;
+
+/** A second one, as what covers parts of the first lets the kernel refuse bubblewrap one of its own. On a machine nothing covers any. */
+const PROC = '/opt/proc';
 
 /** All that systemd may write to is made for it, and goes with it; of the machine it sees files that it cannot change, and none of its units. */
 const OWN = ['/run', '/var', '/tmp', '/opt', '/etc/systemd/system', '/dev/shm'];
@@ -77,10 +86,11 @@ mount --bind /mnt/proc/sys /mnt/proc/sys; mount -o remount,bind,ro /mnt/proc/sys
 [ ! -e /mnt/proc/sysrq-trigger ] || mount --bind /dev/null /mnt/proc/sysrq-trigger
 for place in ${OWN.join(' ')}; do mount -t tmpfs tmpfs /mnt$place; done
 mkdir -p /mnt/var/lib /mnt/var/log /mnt/var/tmp /mnt/opt/kraken /mnt/opt/old '/mnt${folder}'
+mkdir /mnt${PROC}; mount -t proc proc /mnt${PROC}
 mount --bind '${ROOT}' /mnt/opt/kraken; mount -o remount,bind,ro /mnt/opt/kraken
 mount --bind '${folder}' '/mnt${folder}'
 cp '${folder}/kraken.yaml' /mnt/opt/
-cp '${folder}'/units/* /mnt/etc/systemd/system/
+cp -r '${folder}'/units/* /mnt/etc/systemd/system/
 ip link set lo up
 cd /mnt
 pivot_root . opt/old
@@ -102,7 +112,7 @@ ls /opt/old
 `;
 
 before(async () => {
-  install({ '/lib/systemd/systemd': 'systemd', unshare: 'util-linux', ip: 'iproute2' });
+  install({ '/lib/systemd/systemd': 'systemd', unshare: 'util-linux', ip: 'iproute2', bwrap: 'bubblewrap' });
   if (process.getuid?.() !== 0) throw new Error('systemd is process 1: this test needs root');
   KrakenHost.build();
   mkdirSync(file('units'));
@@ -110,6 +120,8 @@ before(async () => {
   writeFileSync(file('probe'), PROBE, { mode: 0o755 });
   const unit = (name: string, text: string): void => writeFileSync(join(folder, 'units', name), text);
   unit('kraken.service', unitText({ command: [process.execPath, KRAKEN], paths: PATHS, user: 'daemon' }));
+  mkdirSync(file('units/kraken.service.d'));
+  unit('kraken.service.d/proc.conf', `[Service]\nReadWritePaths=${PROC}\nStandardError=file:${file('log')}\n`);
   unit('probe.service', `[Service]\nExecStart=${file('probe')}\n`);
   unit('default.target', '[Unit]\nDefaultDependencies=no\nWants=kraken.service probe.service\n');
   for (const target of TARGETS) unit(`${target}.target`, '[Unit]\nDefaultDependencies=no\n');
@@ -155,11 +167,12 @@ function removed(path: string): boolean {
 }
 
 test('the host is ready when systemd says so, and its modules run', () => {
-  assert.ok(existsSync(file('done')), 'systemd did not come so far');
-  assert.equal((JSON.parse(said('before')) as { services: unknown[] }).services.length, 2);
+  assert.ok(existsSync(file('done')), `systemd did not come so far:\n${said('show')}\n${said('log')}`);
+  assert.equal((JSON.parse(said('before')) as { services: unknown[] }).services.length, 3);
   const { services } = JSON.parse(said('services')) as { services: { service: string; state: string; why?: string }[] };
   assert.deepEqual(services.map(({ service, state, why }) => `${service} ${state}${why === undefined ? '' : ` ${why}`}`).sort(), [
     'pxe ready',
+    'rest ready',
     'sim ready',
   ]);
 });
@@ -171,6 +184,19 @@ test('it is a user of its own, may do no more than open low ports, and keeps its
   assert.match(said('status'), /^NoNewPrivs:\t1$/m);
   assert.match(said('status'), /^Seccomp:\t2$/m);
   assert.equal(said('owners'), 'daemon 700\ndaemon 600\n');
+});
+
+test('its modules are shut off from it by bubblewrap, but for the one that opens low ports', () => {
+  const enforced = (plugin: string): readonly string[] => {
+    const { confinement } = JSON.parse(said(`info-${plugin}`)) as { confinement: { what: string; state: string }[] };
+    return confinement.filter(({ state }) => state === 'enforced').map(({ what }) => what);
+  };
+  const apart = ['data of others', 'files', 'environment', 'memory', 'processes', 'cfg:write', 'root'];
+  for (const what of [...apart, 'network'])
+    assert.ok(enforced('simulator').includes(what), `simulator: ${what}\n${said('info-simulator')}`);
+  for (const what of apart.filter((one) => one !== 'cfg:write')) assert.ok(enforced('restapi').includes(what), `restapi: ${what}`);
+  assert.ok(!enforced('pxe').includes('files'));
+  assert.match(said('info-pxe'), /it was granted ports, and in bubblewrap it could not open them/);
 });
 
 test('the doctor has nothing but the unit that is not enabled', () => {

@@ -228,7 +228,7 @@ test('a definition that contradicts itself says where', () => {
   check({ pollers: { p: { discovers: [], every: '5s', poll: run } } }, 'defineModule: /pollers/p/discovers must have at least 1 item');
   check(
     { permissions: ['all'] },
-    'defineModule: /permissions/0 must be one of state:read *, cfg:write, dsc:write, operate, sessions, env, net, root',
+    'defineModule: /permissions/0 must be one of state:read *, cfg:write, dsc:write, operate, sessions, env, net, ports, root',
   );
 });
 

@@ -109,7 +109,7 @@ async function lives(seed: number, faults: Faults = {}): Promise<{ complaints: s
   return { complaints: [], seen };
 }
 
-const SEEDS = Number(process.env.KRAKEN_SEEDS ?? 200);
+const SEEDS = Number(process.env.KRAKEN_SEEDS ?? 100);
 const FIRST = Number(process.env.KRAKEN_SEED ?? 1);
 
 test(`power loss and kill at any operation: nothing acknowledged is missing, every state found is one that was (${SEEDS} seeds, 5 lives each)`, async () => {

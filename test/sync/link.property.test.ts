@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Json } from '../../host/core/declaration.ts';
 import { CALM, Pair, type Side, seeded, type Weather } from './pair.ts';
 
-const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 300);
+const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 100);
 const FIRST = Number(process.env['KRAKEN_SEED'] ?? 1);
 
 interface Story {

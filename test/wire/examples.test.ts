@@ -113,7 +113,7 @@ test('a plugin manifest', () => {
   check({ protocol: 1, command: 'run me' }, '/command must be an array');
   check(
     { protocol: 1, main: 'a.js', permissions: ['everything'] },
-    '/permissions/0 must be one of state:read *, cfg:write, dsc:write, operate, sessions, env, net, root',
+    '/permissions/0 must be one of state:read *, cfg:write, dsc:write, operate, sessions, env, net, ports, root',
   );
   check({ protocol: 1, main: 'a.js', mian: 'b.js' }, 'has a field that nobody knows: mian');
 });

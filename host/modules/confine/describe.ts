@@ -74,11 +74,10 @@ function ownUser({ mechanism, plan, because }: Facts): Holds {
   return [false, `${who}${because}`];
 }
 
-function capabilities({ mechanism, plan, isHeld, because }: Facts): Holds {
+function capabilities({ plan, isHeld, because }: Facts): Holds {
   if (plan && !isHeld) return [false, `none, and it could get them by writing root's files${because}`];
   if (!plan) return [false, `those of the host${because}`];
-  const ports = plan.given.network && mechanism.lowPorts;
-  return [true, ports ? 'none but to open ports below 1024, by the permission net' : 'none'];
+  return [true, plan.given.ports ? 'none but to open ports below 1024: it was granted ports' : 'none'];
 }
 
 function others({ plan, because }: Facts): Holds {

@@ -72,7 +72,7 @@ async function tryBubblewrap(base: Mechanism, lacks: readonly string[]): Promise
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec((await run([bwrap, '--version'])).out) ?? [];
   const modes = Number(major) > 0 || Number(minor) >= 5;
   const mechanism: Mechanism = { ...base, kind: 'bubblewrap', ownUsers: base.isRoot, network: true, modes };
-  const plan = { user: base.isRoot ? { uid: FIRST_UID, gid: FIRST_UID } : undefined, network: false, cwd: '/tmp' };
+  const plan = { user: base.isRoot ? { uid: FIRST_UID, gid: FIRST_UID } : undefined, network: false, ports: false, cwd: '/tmp' };
   const failed = (await run(bubblewrapWords(mechanism, { ...plan, mounts: systemMounts(false), hidden: [], copies: [] }, [trueOf()])))
     .failed;
   if (failed === undefined) return mechanism;
@@ -85,7 +85,7 @@ async function tryBubblewrap(base: Mechanism, lacks: readonly string[]): Promise
 async function trySetpriv(base: Mechanism, lacks: readonly string[]): Promise<Mechanism | string> {
   const { setpriv, unshare } = base.tools;
   if (setpriv === undefined) return 'setpriv is not installed (its package is util-linux)';
-  const plan = { mounts: [], hidden: [], copies: [], network: true, cwd: '/' };
+  const plan = { mounts: [], hidden: [], copies: [], network: true, ports: false, cwd: '/' };
   const tried = (mechanism: Mechanism, more: object): Promise<{ readonly failed?: string }> =>
     run(setprivWords(mechanism, { ...plan, user: undefined, ...more }, [trueOf()]));
   const bare: Mechanism = { ...base, kind: 'setpriv' };

@@ -39,15 +39,16 @@ export function planOf(spec: Confined, mechanism: Mechanism, dataDir: string, pa
   const { cwd, permissions, command } = spec;
   if (permissions.includes('root') || mechanism.kind === 'none' || cwd === undefined) return undefined;
   const network = permissions.includes('net');
+  const ports = network && permissions.includes('ports') && mechanism.lowPorts;
   // In a user namespace of its own nobody may open the ports below 1024 of the host.
-  const isOutside = network && mechanism.lowPorts && !mechanism.isRoot;
+  const isOutside = ports && !mechanism.isRoot;
   const kind = mechanism.kind === 'bubblewrap' && !isOutside ? 'bubblewrap' : 'setpriv';
-  const why = kind === mechanism.kind ? '' : 'bubblewrap would take from it the ports below 1024, which the host may open';
+  const why = kind === mechanism.kind ? '' : 'it was granted ports, and in bubblewrap it could not open them';
   const data = realOf(dataDir) ?? dataDir;
   const needed = [...new Set([...filesOf(command), ...prefixesOf(command, path)].map((one) => realOf(one) ?? one))];
   const named = pathsIn(spec.config).filter((one) => !isHosts(realOf(one) ?? one, data));
   const seen = kind === 'bubblewrap' ? sightOf([...importsFor(command), ...prefixesOf(command, path)], named, data) : NO_SIGHT;
-  const given = { network, cwd, mounts: [...systemMounts(network), ...seen.mounts], hidden: seen.hidden, within: seen.within };
+  const given = { network, ports, cwd, mounts: [...systemMounts(network), ...seen.mounts], hidden: seen.hidden, within: seen.within };
   if (!mechanism.ownUsers) return { kind, given: { ...given, user: undefined }, copies: [], why };
   const user = tryOwner(cwd);
   if (typeof user === 'string') return { kind, given: { ...given, user: undefined }, copies: [], why: user };

@@ -18,6 +18,8 @@ export interface Given {
   /** Absent: the host's own user, without its privileges. */
   readonly user: { readonly uid: number; readonly gid: number } | undefined;
   readonly network: boolean;
+  /** Those below 1024 may be opened. */
+  readonly ports: boolean;
   readonly cwd: string;
   /** Read-only, in this order; what lies in another comes after it. */
   readonly mounts: readonly Mount[];
@@ -39,7 +41,7 @@ const TMP = 256 * 1024 * 1024;
 export function bubblewrapWords(mechanism: Mechanism, given: Given, command: readonly string[]): string[] {
   const { bwrap = '', setpriv = '' } = mechanism.tools;
   // It enters the service's directory before setpriv makes it the service's user; setpriv leaves none of them.
-  const root = ['SETUID', 'SETGID', 'SETPCAP', 'DAC_READ_SEARCH', ...(given.network ? ['NET_BIND_SERVICE'] : [])];
+  const root = ['SETUID', 'SETGID', 'SETPCAP', 'DAC_READ_SEARCH', ...(given.ports ? ['NET_BIND_SERVICE'] : [])];
   return [
     // Without its capabilities, as bubblewrap refuses to start with some but not all.
     ...(mechanism.isRoot || !mechanism.lowPorts ? [] : [setpriv, '--inh-caps=-all', '--ambient-caps=-all', '--']),
@@ -90,10 +92,8 @@ function mountWords({ src, dest, isDevice, isLink }: Mount): string[] {
   return [isDevice === true ? '--dev-bind-try' : '--ro-bind-try', src, dest];
 }
 
-/** Ports below 1024 belong to the network: whoever is granted that, and has a host that may open them, may. */
-function privileges(mechanism: Mechanism, { user, network }: Given): string[] {
-  const { tools, isRoot, lowPorts, kind } = mechanism;
-  const some = network && lowPorts && (isRoot || kind === 'setpriv') ? '-all,+net_bind_service' : '-all';
+function privileges({ tools, isRoot }: Mechanism, { user, ports }: Given): string[] {
+  const some = ports ? '-all,+net_bind_service' : '-all';
   return [
     tools.setpriv ?? '',
     ...(user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']),

@@ -150,7 +150,7 @@ function explain(error: NodeJS.ErrnoException, { link, port }: Omit<Door, 'socke
   switch (error.code) {
     case 'EACCES':
     case 'EPERM':
-      return `DHCP may not open ${where}: ports below 1024 take a right that this process lacks; run the service with CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or allow it on this machine (sysctl net.ipv4.ip_unprivileged_port_start=${port})`;
+      return `DHCP may not open ${where}: ports below 1024 take a right that this process lacks; grant the service the permission ports, and run the host with CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or allow it on this machine (sysctl net.ipv4.ip_unprivileged_port_start=${port})`;
     case 'EADDRINUSE':
       return `DHCP cannot open ${where}: another program has it for itself; find it (ss -lunp sport = :${port}) and stop it, or have it serve other interfaces only`;
     case 'EADDRNOTAVAIL':

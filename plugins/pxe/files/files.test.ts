@@ -181,7 +181,10 @@ test('complaints: each once a minute, 6 of one client, 60 of all, the server’s
 });
 
 const LISTEN: readonly [code: string, says: RegExp][] = [
-  ['EACCES', /cannot listen for TFTP \(UDP\) on 10\.0\.0\.1:69: ports below 1024 need root or the capability CAP_NET_BIND_SERVICE/],
+  [
+    'EACCES',
+    /cannot listen for TFTP \(UDP\) on 10\.0\.0\.1:69: ports below 1024 need the permission ports, and a host with the capability CAP_NET_BIND_SERVICE/,
+  ],
   ['EADDRINUSE', /something else listens there already \(ss -lnp 'sport = :69'/],
   ['EADDRNOTAVAIL', /no interface of this machine has that address/],
   ['EOTHER', /on 10\.0\.0\.1:69: odd$/],

@@ -18,7 +18,7 @@ function reason(code: string, what: string, port: number, error: unknown): strin
   switch (code) {
     case 'EACCES':
     case 'EPERM':
-      return `ports below 1024 need root or the capability CAP_NET_BIND_SERVICE (for a systemd unit: AmbientCapabilities=CAP_NET_BIND_SERVICE), or give another port in the service's configuration`;
+      return `ports below 1024 need the permission ports, and a host with the capability CAP_NET_BIND_SERVICE (for a systemd unit: AmbientCapabilities=CAP_NET_BIND_SERVICE), or give another port in the service's configuration`;
     case 'EADDRINUSE':
       return `something else listens there already (ss -lnp 'sport = :${port}' shows what, look for ${what.includes('UDP') ? 'udp' : 'tcp'}); stop it, or give another address or port in the service's configuration`;
     case 'EADDRNOTAVAIL':

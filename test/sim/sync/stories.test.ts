@@ -268,7 +268,7 @@ test('the head dies, and is back after an hour: zero power actions, the leaves s
   end(story, 3 * MINUTE);
 });
 
-const NODES = LONG ? 200 : 60;
+const NODES = LONG ? 200 : 30;
 for (const [who, andKeys] of [
   ['a host in the middle loses its journal', false],
   ['the root loses its journal, and is given the same cfg again', false],
