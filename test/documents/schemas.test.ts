@@ -209,15 +209,15 @@ test('the variables that the planner reads', () => {
   check('/ipv4/ifaces/', undefined, false, [], []);
 });
 
-test('10,000 documents are checked in under 400 ms', () => {
-  schemas.check(KR1, 'kr1');
-  const rounds = Array.from({ length: 5 }, () => {
+test('to check a document takes less than three times as long as to write it as JSON and read that', (t) => {
+  const cost = (act: () => unknown): number => {
     const started = performance.now();
-    for (let count = 0; count < 10_000; count++) schemas.check(KR1, 'kr1');
+    for (let count = 0; count < 3_000; count++) act();
     return performance.now() - started;
-  });
-  const best = Math.min(...rounds);
-  assert.ok(best < 400, `${best.toFixed(0)} ms`);
+  };
+  const ratios = Array.from({ length: 5 }, () => cost(() => schemas.check(KR1, 'kr1')) / cost(() => JSON.parse(JSON.stringify(KR1))));
+  t.diagnostic(ratios.map((one) => one.toFixed(1)).join(', '));
+  assert.ok(Math.min(...ratios) < 3, ratios.join(', '));
 });
 
 test('what somebody may have meant', () => {
