@@ -60,6 +60,7 @@ export function runningGround(common: Common, { engine, loop, schemas, services,
       return { conflicts, served, ways: told };
     },
     run: (specs, signal) => services.run(specs, signal),
+    configure: (spec, signal) => services.configure(spec, signal),
     prove: (names, signal) => prove(supervisor, names, signal),
     halt: (specs, why) => services.halt(specs, why),
     forget: async (names) => {
@@ -87,6 +88,7 @@ export function stoppedGround(common: Common, schemas: Schemas): Ground {
       return { conflicts: refused === undefined ? [] : [refused], ways: [] };
     },
     run: nothing,
+    configure: nothing,
     prove: nothing,
     halt: nothing,
     forget: nothing,

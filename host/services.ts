@@ -59,6 +59,21 @@ export class Services {
     await unlessAborted(Promise.all(started.map(({ service }) => this.#supervisor.ready(service, true))), signal);
   }
 
+  /** Another config for one of them. Rejects, and it runs with the one that it had, where it refuses this or crashes with it. */
+  async configure(spec: ServiceSpec, signal?: AbortSignal): Promise<void> {
+    const { service, config } = spec;
+    const before = this.#services.get(service)?.spec;
+    if (this.#wanted(service) === 'STOP') return this.run([spec], signal);
+    await this.#supervisor.configure(service, config);
+    try {
+      await unlessAborted(this.#supervisor.ready(service, true), signal);
+    } catch (error) {
+      if (before) await this.#supervisor.configure(service, before.config);
+      throw error;
+    }
+    this.#services.set(service, { spec });
+  }
+
   /** Stops them; they stay known. */
   async halt(specs: readonly ServiceSpec[], why: string): Promise<void> {
     for (const spec of specs) this.#services.set(spec.service, { spec, kept: why });

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import type { Params, Result } from '@kraken-hpc/sdk/wire';
 import { readConfig } from './config.ts';
-import type { Asker, ServiceEntry, StageOptions } from './core/installing.ts';
+import type { Asker, ServiceChange, ServiceEntry, StageOptions } from './core/installing.ts';
 import { parseConfig } from './documents/config.ts';
 import { Schemas } from './documents/schemas.ts';
 import { installedRegistry, installedServices } from './installed.ts';
@@ -25,6 +25,7 @@ export type PluginMethod =
   | 'plugin/enable'
   | 'plugin/disable'
   | 'service/create'
+  | 'service/set'
   | 'service/remove';
 
 export interface StoppedPlugins {
@@ -97,6 +98,8 @@ async function handle(plugins: Plugins, method: PluginMethod, params: object, as
       return done(plugins.enable(plugin, method === 'plugin/enable', asker));
     case 'service/create':
       return done(plugins.create(String(service), entry as ServiceEntry, asker));
+    case 'service/set':
+      return done(plugins.set(String(service), entry as ServiceChange, asker));
     case 'service/remove':
       return done(plugins.delete(String(service), asker));
     default:

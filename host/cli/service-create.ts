@@ -1,4 +1,4 @@
-/** `kraken service create|remove`. */
+/** `kraken service create|set|remove`. */
 import type { Params } from '@kraken-hpc/sdk/wire';
 import { confirm, mustConfirm } from './confirm.ts';
 import { usage } from './failure.ts';
@@ -20,7 +20,19 @@ export const create: Action = async (call) => {
   });
 };
 
-async function entryOf(call: Call): Promise<Omit<Params<'service/create'>, 'service' | 'module'>> {
+export const set: Action = async (call) => {
+  const [service = ''] = call.args;
+  const change = await entryOf(call);
+  if (Object.keys(change).length === 0)
+    throw usage('there is nothing to change', 'Give --config, --serves, --permissions, --env or --memory');
+  await withPlugins(call, async (host) => {
+    const answer = await host.ask('service/set', { service, ...change });
+    if (await printData(call, answer, [service])) return;
+    call.io.out(`Service ${service} is changed${host.isRunning ? '.' : `. ${COUNTS_LATER}`}\n`);
+  });
+};
+
+async function entryOf(call: Call): Promise<Omit<Params<'service/set'>, 'service'>> {
   const serves = flag(call, 'serves');
   const permissions = flag(call, 'permissions');
   const env = flag(call, 'env');

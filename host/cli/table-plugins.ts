@@ -59,23 +59,28 @@ export const PLUGINS: readonly Command[] = [
   ...PLUGIN_CHECK,
 ];
 
+const ENTRY: readonly Option[] = [
+  SERVES,
+  CONFIG,
+  ['--permissions <list>', 'instead of those of its module, with commas, or none'],
+  ['--env <names>', "variables of the host's environment that it may see, with commas"],
+  ['--memory <mib>', 'MiB that it may use (512)'],
+];
+
 export const SERVICE_MAKING: readonly Command[] = [
   command(
     'service create',
     '<name> <module>',
     'another service of a module, with its own config and nodes',
     async () => (await import('./service-create.ts')).create,
-    {
-      hasOwnConfig: true,
-      options: [
-        SERVES,
-        CONFIG,
-        ['--permissions <list>', 'instead of those of its module, with commas, or none'],
-        ['--env <names>', "variables of the host's environment that it may see, with commas"],
-        ['--memory <mib>', 'MiB that it may use (512)'],
-      ],
-      examples: ['kraken service create pdu-row2 pdu --serves @row=2 --config row2.yaml'],
-    },
+    { hasOwnConfig: true, options: ENTRY, examples: ['kraken service create pdu-row2 pdu --serves @row=2 --config row2.yaml'] },
+  ),
+  command(
+    'service set',
+    '<service>',
+    'change one that was made so, or with a plugin: what is given replaces what it has',
+    async () => (await import('./service-create.ts')).set,
+    { hasOwnConfig: true, options: ENTRY, examples: ['kraken service set pdu-row2 --config row2.yaml'] },
   ),
   command(
     'service remove',

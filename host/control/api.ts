@@ -85,6 +85,7 @@ function pluginMethods(port: HostPort): [string, Handler][] {
     ['plugin/enable', (params, session) => plugins.enable(all, true, params, session)],
     ['plugin/disable', (params, session) => plugins.enable(all, false, params, session)],
     ['service/create', (params, session) => plugins.create(all, params, session)],
+    ['service/set', (params, session) => plugins.set(all, params, session)],
     ['service/remove', (params, session) => plugins.forget(all, params, session)],
   ];
 }

@@ -47,6 +47,12 @@ export async function create(plugins: Plugins, params: Params, session: ApiSessi
   return {};
 }
 
+export async function set(plugins: Plugins, params: Params, session: ApiSession): Promise<Json> {
+  const { onBehalfOf: _who, service, ...change } = params as unknown as ParamsOf<'service/set'>;
+  await plugins().set(service, change as Parameters<PluginsPort['set']>[1], askerOf(params, session, 'service/set'));
+  return {};
+}
+
 export async function forget(plugins: Plugins, params: Params, session: ApiSession): Promise<Json> {
   await plugins().delete(String(params['service']), askerOf(params, session, 'service/remove'));
   return {};

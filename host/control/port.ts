@@ -4,7 +4,7 @@ import type { Result } from '@kraken-hpc/sdk/wire';
 import type { HistoryPage, ServiceStatus } from '../core/answers.ts';
 import type { Json } from '../core/declaration.ts';
 import type { Event, RequestId } from '../core/event.ts';
-import type { Asker, ServiceEntry, StageOptions } from '../core/installing.ts';
+import type { Asker, ServiceChange, ServiceEntry, StageOptions } from '../core/installing.ts';
 import type { PeerStatus, SyncStatus } from '../core/peer-status.ts';
 import type { Queries } from '../core/queries.ts';
 import type { Millis, NodeId, Revision, Turn } from '../core/record.ts';
@@ -57,6 +57,7 @@ export interface PluginsPort {
   remove(plugin: string, asker: Asker): Promise<void>;
   enable(plugin: string, enabled: boolean, asker: Asker): Promise<void>;
   create(service: string, entry: ServiceEntry, asker: Asker): Promise<void>;
+  set(service: string, change: ServiceChange, asker: Asker): Promise<void>;
   delete(service: string, asker: Asker): Promise<void>;
 }
 

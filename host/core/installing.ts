@@ -4,6 +4,9 @@ import type { Json } from './declaration.ts';
 /** An entry as in the configuration's `services`. */
 export type ServiceEntry = { readonly module: string } & { readonly [member: string]: Json };
 
+/** Members of an entry that replace those that it has. */
+export type ServiceChange = { readonly [member: string]: Json };
+
 export interface StageOptions {
   /** NAME or NAME@VERSION of a registry, or the absolute path of a folder or a tarball on the host. */
   readonly source: string;

@@ -27,6 +27,11 @@ export interface Ground {
   specs(entries: { readonly [service: string]: ServiceEntry }, registry: Registry): readonly ServiceSpec[];
   /** Runs these, in place of those of the same names; resolves when all are ready, rejects with a RefusalError when one crashes first. */
   run(specs: readonly ServiceSpec[], signal?: AbortSignal): Promise<void>;
+  /**
+   * The same service with another config: told while it runs, where that will do, else it is started anew. Resolves when it is ready with
+   * it, rejects with a RefusalError where it does not take it or crashes with it; then it has the one that it had.
+   */
+  configure(spec: ServiceSpec, signal?: AbortSignal): Promise<void>;
   /** Watches them for a while after they have become ready: rejects when one of them crashes. */
   prove(services: readonly string[], signal: AbortSignal): Promise<void>;
   /** Stops them and forgets them: their mutations leave the graph. */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CODES, type Result } from '@kraken-hpc/sdk/wire';
-import type { Asker, ServiceEntry, StageOptions } from '../core/installing.ts';
+import type { Asker, ServiceChange, ServiceEntry, StageOptions } from '../core/installing.ts';
 import { RefusalError } from '../core/refusal.ts';
 import { type Book, type InstalledPlugin, moduleOf, removeQuietly, stagesDir, storeDir, sweep, syncDir } from './book.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
@@ -158,19 +158,48 @@ export class Plugins {
     });
   }
 
+  /** Changes one that was made here. Rejects, and all is as before, where it does not run so. */
+  set(service: string, change: ServiceChange, asker: Asker): Promise<void> {
+    return this.#alone(`${asker.user} changes ${service}`, async () => {
+      const { ground, book } = this.#keeper;
+      const was = this.#made(service, 'it is not changed', 'Change it there');
+      const entry: ServiceEntry = { ...was, ...change };
+      const after = { ...book, services: { ...book.services, [service]: entry } };
+      const [before, spec] = [this.#keeper.specs([service])[0], this.#keeper.specs([service], after)[0]];
+      const isOff = this.#keeper.installed(was.module)?.enabled === false;
+      if (!ground.isRunning || isOff || !before || !spec) return this.#keeper.keep(after);
+      const isConfig = Object.keys(change).join() === 'config';
+      asker.progress(isConfig ? `giving ${service} its config` : `starting ${service} anew`);
+      if (isConfig) await ground.configure(spec, asker.signal);
+      try {
+        if (!isConfig) await ground.run([spec], asker.signal);
+        this.#keeper.keep(after);
+      } catch (error) {
+        await ground.run([before]);
+        throw error;
+      }
+    });
+  }
+
   delete(service: string, asker: Asker): Promise<void> {
     return this.#alone(`${asker.user} removes ${service}`, async () => {
       const { ground, book } = this.#keeper;
+      this.#made(service, 'it is not removed', 'Take it out of the configuration');
       const { [service]: _entry, ...services } = book.services;
-      if (!Object.hasOwn(book.services, service)) {
-        const isConfigured = Object.hasOwn(ground.configured, service);
-        const why = isConfigured ? 'the configuration makes it' : 'there is no such service';
-        const todo = isConfigured ? 'Take it out of the configuration, and restart the host' : 'kraken service list shows all';
-        throw refuse(isConfigured ? CODES.Conflict : CODES.NotFound, 'it is not removed', `service ${service}`, why, todo);
-      }
       this.#keeper.keep({ ...book, services });
       await ground.forget([service]);
     });
+  }
+
+  /** A service of the book: those of the configuration are changed there. */
+  #made(service: string, what: string, there: string): ServiceEntry {
+    const { ground, book } = this.#keeper;
+    const entry = Object.hasOwn(book.services, service) ? book.services[service] : undefined;
+    if (entry) return entry;
+    const isConfigured = Object.hasOwn(ground.configured, service);
+    const why = isConfigured ? 'the configuration makes it' : 'there is no such service';
+    const todo = isConfigured ? `${there}, and restart the host` : 'kraken service list shows all';
+    throw refuse(isConfigured ? CODES.Conflict : CODES.NotFound, what, `service ${service}`, why, todo);
   }
 
   #installed(plugin: string): InstalledPlugin {

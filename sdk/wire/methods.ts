@@ -1350,6 +1350,22 @@ export interface ServiceCreateParams {
 /** Nothing to say. */
 export type ServiceCreateResult = Readonly<Record<string, never>>;
 
+/** `service/set`: Change a service that was made by service/create or with a plugin: what is given replaces what it has. Refused: it is as before. */
+export interface ServiceSetParams {
+  readonly service: Name;
+  readonly serves?: Set;
+  readonly config?: Members;
+  /** Instead of those of its manifest. */
+  readonly permissions?: readonly string[];
+  /** Names of the host's environment that it may see (permission env). */
+  readonly env?: readonly string[];
+  readonly memoryMiB?: number;
+  readonly onBehalfOf?: Author;
+}
+
+/** Nothing to say. */
+export type ServiceSetResult = Readonly<Record<string, never>>;
+
 /** `service/remove`: Stop a service that was made by service/create or with a plugin, and forget it. */
 export interface ServiceRemoveParams {
   readonly service: Name;
@@ -1497,6 +1513,8 @@ export interface Methods {
   readonly 'plugin/disable': { readonly params: PluginDisableParams; readonly result: PluginDisableResult };
   /** Make a service of a module: another instance with its own config and nodes. */
   readonly 'service/create': { readonly params: ServiceCreateParams; readonly result: ServiceCreateResult };
+  /** Change a service that was made by service/create or with a plugin: what is given replaces what it has. Refused: it is as before. */
+  readonly 'service/set': { readonly params: ServiceSetParams; readonly result: ServiceSetResult };
   /** Stop a service that was made by service/create or with a plugin, and forget it. */
   readonly 'service/remove': { readonly params: ServiceRemoveParams; readonly result: ServiceRemoveResult };
 }
@@ -1571,5 +1589,6 @@ export const METHODS = {
   'plugin/enable': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'plugin/disable': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/create': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
+  'service/set': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
   'service/remove': { direction: 'operator', kind: 'request', control: true, capability: 'operate', since: 1 },
 } as const;

@@ -4508,28 +4508,63 @@ const check302: Check = (v) => {
   return undefined;
 };
 
-const check307: Check = (v) => {
+const check306: Check = (v) => {
+  if (!(isObject(v))) return no("must be an object");
+  if (v["service"] === undefined) return no("lacks service");
+  for (const k in v) {
+    let m: Misfit | undefined;
+    switch (k) {
+      case "service":
+        m = Name(v[k]);
+        break;
+      case "serves":
+        m = Set(v[k]);
+        break;
+      case "config":
+        m = Members(v[k]);
+        break;
+      case "permissions":
+        m = check303(v[k]);
+        break;
+      case "env":
+        m = check304(v[k]);
+        break;
+      case "memoryMiB":
+        m = check305(v[k]);
+        break;
+      case "onBehalfOf":
+        m = Author(v[k]);
+        break;
+      default:
+        return no(`has a field that nobody knows: ${k}`);
+    }
+    if (m !== undefined) return under(k, m);
+  }
+  return undefined;
+};
+
+const check308: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 214)) return no("must have at most 214 characters");
   if (!(/^(@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(v))) return no("must match ^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$");
   return undefined;
 };
 
-const check308: Check = (v) => {
+const check309: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length <= 64)) return no("must have at most 64 characters");
   if (!(/^[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$/.test(v))) return no("must match ^[0-9]+\\.[0-9]+\\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$");
   return undefined;
 };
 
-const check309: Check = (v) => {
+const check310: Check = (v) => {
   if (!(typeof v === 'string')) return no("must be a string");
   if (!(v.length >= 1)) return no("must not be empty");
   if (!(v.length <= 1024)) return no("must have at most 1024 characters");
   return undefined;
 };
 
-const check310: Check = (v) => {
+const check311: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   if (!(v.length >= 1)) return no("must have at least 1 item");
   if (!(v.length <= 64)) return no("must have at most 64 items");
@@ -4540,21 +4575,21 @@ const check310: Check = (v) => {
   return undefined;
 };
 
-const check311: Check = (v) => {
+const check312: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (!(Object.keys(v).length >= 1)) return no("must have at least 1 member");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       default:
-        m = check309(v[k]);
+        m = check310(v[k]);
     }
     if (m !== undefined) return under(k, m);
   }
   return undefined;
 };
 
-const check312: Check = (v) => {
+const check313: Check = (v) => {
   if (!(Array.isArray(v))) return no("must be an array");
   for (let i = 0; i < v.length; i++) {
     const m = Permission(v[i]);
@@ -4563,54 +4598,54 @@ const check312: Check = (v) => {
   return undefined;
 };
 
-const check313: Check = (v) => {
+const check314: Check = (v) => {
   if (v["main"] === undefined) return no("lacks main");
   return undefined;
 };
 
-const check314: Check = (v) => {
+const check315: Check = (v) => {
   if (v["command"] === undefined) return no("lacks command");
   return undefined;
 };
 
-const check315: Check = (v) => {
+const check316: Check = (v) => {
   if (v["extensions"] === undefined) return no("lacks extensions");
   return undefined;
 };
 
-const check306: Check = (v) => {
+const check307: Check = (v) => {
   if (!(isObject(v))) return no("must be an object");
   if (v["protocol"] === undefined) return no("lacks protocol");
   for (const k in v) {
     let m: Misfit | undefined;
     switch (k) {
       case "name":
-        m = check307(v[k]);
+        m = check308(v[k]);
         break;
       case "version":
-        m = check308(v[k]);
+        m = check309(v[k]);
         break;
       case "protocol":
         m = check1(v[k]);
         break;
       case "main":
-        m = check309(v[k]);
-        break;
-      case "command":
         m = check310(v[k]);
         break;
-      case "extensions":
+      case "command":
         m = check311(v[k]);
         break;
-      case "permissions":
+      case "extensions":
         m = check312(v[k]);
+        break;
+      case "permissions":
+        m = check313(v[k]);
         break;
       default:
         return no(`has a field that nobody knows: ${k}`);
     }
     if (m !== undefined) return under(k, m);
   }
-  if (!([check313(v) === undefined,check314(v) === undefined,check315(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command, extensions");
+  if (!([check314(v) === undefined,check315(v) === undefined,check316(v) === undefined].filter(Boolean).length === 1)) return no("must have exactly one of main, command, extensions");
   return undefined;
 };
 
@@ -4684,8 +4719,9 @@ export const VALIDATORS: Readonly<Record<string, { readonly params: Check; reado
   "plugin/enable": { params: check300, result: check54 },
   "plugin/disable": { params: check300, result: check54 },
   "service/create": { params: check302, result: check54 },
+  "service/set": { params: check306, result: check54 },
   "service/remove": { params: check273, result: check54 },
 };
 
 /** The `kraken` key of a plugin's package.json. */
-export const checkManifest: Check = check306;
+export const checkManifest: Check = check307;

@@ -84,7 +84,15 @@ const never = (): Promise<never> => new Promise(() => undefined);
 
 const all: Answers = {
   'plugin/list': { plugins: PLUGINS },
-  ...{ 'plugin/remove': {}, 'plugin/enable': {}, 'plugin/disable': {}, 'service/restart': {}, 'service/create': {}, 'service/remove': {} },
+  ...{
+    'plugin/remove': {},
+    'plugin/enable': {},
+    'plugin/disable': {},
+    'service/restart': {},
+    'service/create': {},
+    'service/set': {},
+    'service/remove': {},
+  },
   'service/logs': { lines: ['one', 'two'] },
 };
 const having = (...plugins: object[]): Meets => ({ answers: { ...all, 'plugin/list': { plugins } } });
@@ -252,6 +260,23 @@ export const PLUGIN_CASES: readonly Case[] = [
       },
     },
   ],
+  ['service set pdu-row2 --config DIR/kraken-empty.yaml', { answers: all }],
+  ['service set pdu-row2 --serves @row=3 --memory 128 -o name', { answers: all }],
+  ['service set pdu-row2'],
+  [
+    'service set pdu-row2 --serves n1',
+    {
+      answers: {
+        'service/set': refused(
+          -32017,
+          'it is not changed',
+          'service pdu-row2',
+          'the configuration makes it',
+          'Change it there, and restart the host',
+        ),
+      },
+    },
+  ],
   ['service remove pdu-row2', { answers: all }],
   ['service remove pdu-row2', { answers: all, typed: 'n' }],
   ['service remove pdu-row2', { answers: all, typed: 'y' }],
@@ -290,6 +315,8 @@ export const STOPPED_CASES: readonly Case[] = [
   ['plugin remove ipmi --yes', alone],
   ['service create strips ipmi --serves @row=2', alone],
   ['service create strips ipmi --config DIR/kraken-empty.yaml', { env: { ...alone.env, KRAKEN_CONFIG: '/nowhere/kraken.yaml' } }],
+  ['service set strips --serves @row=3', alone],
+  ['service set strip --serves @row=3', alone],
   ['service remove strips --yes', alone],
   ['plugin list --socket DIR/nowhere.sock', alone],
 ];

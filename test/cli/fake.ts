@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { createPeer, encodeLine, LineDecoder, METHODS, RpcError } from '@kraken-hpc/sdk/wire';
 import type { Io } from '../../host/cli/io.ts';
 import { run } from '../../host/cli/run.ts';
@@ -24,7 +25,7 @@ export interface Script {
   readonly typed?: string | null;
   readonly columns?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** Ctrl-C so many milliseconds after the command began to listen for it. */
+  /** Ctrl-C when nothing was said or printed for so many milliseconds, once the command listens for it. */
   readonly interruptAfter?: number;
   readonly uid?: number;
   /** How a program ends that is given the terminal; absent = there is none. */
@@ -47,6 +48,8 @@ export class FakeHost {
   attached: Readonly<Record<string, string>> = {};
   #script: Script = { args: [] };
   #asked: [string, Record<string, unknown>][] = [];
+  /** Times that anything was said or printed. */
+  #stirs = 0;
 
   constructor() {
     this.#server = createServer((socket) => this.#serve(socket));
@@ -93,6 +96,7 @@ export class FakeHost {
     return {
       out: (text) => {
         printed.out += text;
+        this.#stirs++;
       },
       err: (text) => {
         printed.err += text;
@@ -103,8 +107,9 @@ export class FakeHost {
         return Promise.resolve(script.typed ?? undefined);
       },
       onInterrupt: (listener) => {
-        const timer = setTimeout(listener, script.interruptAfter ?? 60_000);
-        return () => clearTimeout(timer);
+        const ended = new AbortController();
+        void this.#quiet(script.interruptAfter ?? 60_000, ended.signal).then(listener, () => undefined);
+        return () => ended.abort();
       },
       attach: (program, args, env) => {
         printed.out += `(${[program, ...args].join(' ')} with ${Object.keys(env).join(', ') || 'nothing more'})\n`;
@@ -117,6 +122,15 @@ export class FakeHost {
       env: { KRAKEN_SOCKET: this.socket, USER: 'ada', NO_COLOR: '1', ...script.env },
       now: () => NOW,
     };
+  }
+
+  /** On a busy machine a message may lie unread when the time is over: it is read before that counts. */
+  async #quiet(ms: number, signal: AbortSignal): Promise<void> {
+    for (let before = -1; before !== this.#stirs; ) {
+      before = this.#stirs;
+      await sleep(ms, undefined, { signal });
+      for (let turn = 0; turn < 5; turn++) await nextTurn(undefined, { signal });
+    }
   }
 
   #serve(socket: Socket): void {
@@ -143,12 +157,14 @@ export class FakeHost {
     const { answers = {}, dies, follows = {} } = this.#script;
     const given = params as Record<string, unknown>;
     this.#asked.push([method, given]);
+    this.#stirs++;
     if (method === dies) socket.destroy();
     const answer = answers[method];
     const result: unknown = typeof answer === 'function' ? answer(given) : answer;
     if (result instanceof RpcError) throw result;
     if (result === undefined) throw new RpcError(-32603, `the test has no answer to ${method}`);
     setTimeout(() => {
+      this.#stirs++;
       for (const message of follows[method] ?? []) socket.write(encodeLine({ jsonrpc: '2.0', ...message }) ?? '');
       if (method === 'engine/stop') socket.destroy();
     }, 5);

@@ -278,6 +278,7 @@ function pluginsOf(done: string[]): HostPort['plugins'] {
     remove: did('remove'),
     enable: async (name, enabled) => void done.push(`${enabled ? 'enable' : 'disable'} ${name}`),
     create: async (name, { module }) => void done.push(`create ${name} of ${module}`),
+    set: did('set'),
     delete: did('delete'),
   };
 }

@@ -272,6 +272,7 @@ test('a module sees what it declared, and no more', async () => {
     ['plugin/commit', { stage: 's1' }],
     ['plugin/remove', { plugin: 'pdu' }],
     ['service/create', { service: 'x', module: 'pdu' }],
+    ['service/set', { service: 'x', config: {} }],
   ] as const)
     await assert.rejects(api.handle(method, params, acts), /plugins are installed by people, on the control socket/, method);
   assert.equal(host.history[0]?.by, 'alice (service:rest)');

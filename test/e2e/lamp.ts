@@ -21,6 +21,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { send, serve } from './frame.mjs';
 const step = (from, to) => ({ mutates: { '/physState': [from, to] }, timeout: '2s' });
 const declaration = {
+  config: { lamps: { type: 'string', 'x-optional': true } },
   mutations: { on: step('POWER_OFF', 'POWER_ON'), off: step('POWER_ON', 'POWER_OFF'), ...${JSON.stringify(mutations)} },
   pollers: { power: { discovers: ['/physState'], every: '1s' } },
 };
@@ -43,6 +44,7 @@ const asked = (kind, names, work) => (params, id) => {
 serve(
   {
     initialize: () => ({ protocol: 1, module: { name: 'lamp' }, capabilities: ['mutations', 'pollers'], declaration }),
+    'config/update': ({ config }, id) => (config.lamps === 'square' ? void send({ id, error: { code: -32602, message: 'no lamp is square' } }) : {}),
     'mutation/run': asked('mutation', declaration.mutations, turn),
     'poller/run': asked('poller', declaration.pollers, ({ nodes }) => told(nodes)),
   },

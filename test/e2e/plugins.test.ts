@@ -96,6 +96,7 @@ test('two instances of a module, each with nodes and data of its own; a third fo
   await goal(client, ALL);
   assert.deepEqual([ledger(lab, 'left').length, ledger(lab, 'right').length], [4, 4]);
   await assert.rejects(client.ask('service/create', { service: 'left', module: 'lamp' }), /there is one of that name/);
+  await changes(lab, client);
   await assert.rejects(client.ask('service/create', { service: 'other', module: 'lmap' }), /lmap/);
   await client.ask('service/remove', { service: 'right' });
   assert.deepEqual(
@@ -104,6 +105,27 @@ test('two instances of a module, each with nodes and data of its own; a third fo
   );
   assert.deepEqual(Object.keys(JSON.parse(book(lab)).services), ['left']);
 });
+
+/** What is refused changes nothing of a service that runs; what is taken outlives it. */
+async function changes(lab: Lab, client: Client): Promise<void> {
+  const pid = await service(client, 'right', 'ready');
+  await assert.rejects(client.ask('service/set', { service: 'right', serves: 'n[4-8]' }), /left.*right|right.*left/);
+  await service(client, 'right', 'ready');
+  assert.equal(JSON.parse(book(lab)).services.right.serves, 'n[5-8]');
+  await assert.rejects(
+    client.ask('service/set', { service: 'right', config: { lamp: 'round' } }),
+    /\/lamp is no key of this module's config/,
+  );
+  await client.ask('service/set', { service: 'right', serves: 'n[5-7]' });
+  await client.ask('service/set', { service: 'right', config: { lamps: 'round' } });
+  const again = await service(client, 'right', 'ready');
+  assert.notEqual(again, pid, 'for other nodes it is started anew');
+  await assert.rejects(client.ask('service/set', { service: 'right', config: { lamps: 'square' } }), /no lamp is square/);
+  await client.ask('service/set', { service: 'right', config: { lamps: 'oval' } });
+  assert.equal(await service(client, 'right', 'ready'), again, 'a config is told while it runs');
+  const { serves, config } = JSON.parse(book(lab)).services.right;
+  assert.deepEqual([serves, config], ['n[5-7]', { lamps: 'oval' }]);
+}
 
 test('an upgrade that breaks under load is taken back by itself: nodes notice nothing but waiting', async (t) => {
   const lab = new Lab(t, {});

@@ -61,7 +61,7 @@ export function installed(data: string, name: string, version: string, manifest:
   return dir;
 }
 
-type Deed = 'run' | 'prove' | 'forget' | 'halt' | 'extend';
+type Deed = 'run' | 'configure' | 'prove' | 'forget' | 'halt' | 'extend';
 
 export class FakeGround implements Ground {
   isRunning = true;
@@ -88,6 +88,8 @@ export class FakeGround implements Ground {
     async () =>
     ({ command }) => ({ command, files: [], isNamespaced: false });
   run = (specs: readonly ServiceSpec[], signal?: AbortSignal): Promise<void> => this.#deed('run', specs.map(versionOf), signal);
+  configure = (spec: ServiceSpec, signal?: AbortSignal): Promise<void> =>
+    this.#deed('configure', [spec.service, JSON.stringify(spec.config)], signal);
   prove = (services: readonly string[], signal: AbortSignal): Promise<void> => this.#deed('prove', services, signal);
   forget = (services: readonly string[]): Promise<void> => this.#deed('forget', services);
   halt = (specs: readonly ServiceSpec[], why: string): Promise<void> => this.#deed('halt', [...specs.map(versionOf), why]);

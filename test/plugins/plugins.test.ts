@@ -95,6 +95,36 @@ test('another service is made of a module, and taken out again where it does not
   assert.deepEqual(ground.calls, ['run third@1.0.0', 'run box@own', 'forget third', ...again, ...again]);
 });
 
+test('a service is changed: its config while it runs, all else by a new start; what is refused changes nothing', async (t) => {
+  const made = lab(t);
+  const { plugins, ground, data } = made;
+  const by = asker();
+  await plugins.set('left', { config: { lamp: 1 } }, by);
+  await plugins.set('left', { serves: 'n9', memoryMiB: 128 }, by);
+  assert.deepEqual(by.told, ['giving left its config', 'starting left anew']);
+  const { left } = onDisk(data).services;
+  assert.deepEqual([left?.['config'], left?.['serves'], left?.['memoryMiB'], left?.module], [{ lamp: 1 }, 'n9', 128, 'pdu']);
+  assert.deepEqual(ground.calls.splice(0), ['configure left {"lamp":1}', 'run left@1.0.0']);
+  const before = made.state();
+  Object.assign(ground.fails, { configure: 2, run: 2 });
+  await assert.rejects(plugins.set('left', { config: { lamp: 2 } }, asker()), refused(/configure failed/));
+  await assert.rejects(plugins.set('left', { serves: 'n8' }, asker()), refused(/run failed/));
+  await assert.rejects(plugins.set('left', { permissions: ['everything'] }, asker()), refused(/everything/));
+  await assert.rejects(plugins.set('left', { serves: 'n8' }, asker(1)), /gone/);
+  assert.deepEqual(made.state(), before);
+  const back = ['run left@1.0.0', 'run left@1.0.0'];
+  assert.deepEqual(ground.calls.splice(0), ['configure left {"lamp":2}', ...back, ...back]);
+  await plugins.set('light', { serves: 'n7' }, asker());
+  assert.deepEqual(
+    [onDisk(data).services['light']?.['serves'], ground.calls],
+    ['n7', []],
+    'its plugin is disabled: it counts when it is enabled',
+  );
+  ground.isRunning = false;
+  await plugins.set('left', { serves: 'n6' }, asker());
+  assert.deepEqual([onDisk(data).services['left']?.['serves'], ground.calls], ['n6', []]);
+});
+
 const REFUSED: readonly [what: string, ask: (plugins: Plugins, ground: FakeGround) => Promise<unknown>, ...words: RegExp[]][] = [
   ['removing what is not there', (p) => p.remove('pud', asker()), /plugin pud: there is no such plugin: installed are: lamp, pdu, racks/],
   ['removing what came with the host', (p) => p.remove('sim', asker()), /it was not installed: it came with the host/],
@@ -127,6 +157,15 @@ const REFUSED: readonly [what: string, ask: (plugins: Plugins, ground: FakeGroun
   ['a service of no module', (p) => p.create('x', { module: 'pud' }, asker()), /there is no such module/],
   ['a service of schemas', (p) => p.create('x', { module: 'racks' }, asker()), /racks/],
   ['a service that is called as none may be', (p) => p.create('a/b', { module: 'pdu' }, asker()), /the name of a service is/],
+  ['changing a service that is not there', (p) => p.set('lef', { serves: 'n1' }, asker()), /service lef: .*no such service/],
+  [
+    'changing a service of the configuration',
+    (p, ground) => {
+      ground.configured = { box: { module: 'sim' } };
+      return p.set('box', { serves: 'n1' }, asker());
+    },
+    /it is not changed: the configuration makes it\. Change it there, and restart the host/,
+  ],
   ['removing a service that is not there', (p) => p.delete('lef', asker()), /service lef: .*no such service.*kraken service list/],
   [
     'removing a service of the configuration',
