@@ -81,7 +81,7 @@ before(async () => {
     return described;
   });
   await lab.apply([first, ...off]);
-  await lab.until('SYNC of kr1', 90, async () => (await lab.inSync()).includes('kr1'));
+  await lab.until('SYNC of kr1', 300, async () => (await lab.inSync()).includes('kr1'));
   await lab.until('the others are seen off', 30, async () => (await lab.seen('/physState')).get('kr3') === 'POWER_OFF');
 });
 after(() => lab?.end());
@@ -145,7 +145,7 @@ test('while a node boots, a claim in its name from elsewhere is refused, and it 
   const id = await idOf('kr2');
   const answers = [await claim(id, true, OWN), await claim(id, false, OWN)].join('\n');
   assert.doesNotMatch(answers, /admitted/);
-  await lab.until('SYNC of kr2', 90, async () => (await lab.inSync()).includes('kr2'));
+  await lab.until('SYNC of kr2', 300, async () => (await lab.inSync()).includes('kr2'));
   assert.deepEqual(lab.switched(2), ['set power 1']);
   assert.doesNotMatch(await claim(id, true, OWN), /admitted/);
 });
@@ -169,7 +169,7 @@ test('root who plays a node that is off, from its DHCP on, is let in as that nod
       .serial(3)
       .lines()
       .some(({ text: line }) => /kraken is up/.test(line));
-  await lab.until('SYNC of the true kr3', 90, async () => serial() && (await lab.inSync()).includes('kr3'));
+  await lab.until('SYNC of the true kr3', 300, async () => serial() && (await lab.inSync()).includes('kr3'));
   assert.deepEqual(lab.switched(3), ['set power 1'], 'its power was touched for what the foe did');
 });
 

@@ -93,7 +93,7 @@ test('it hangs while it boots: it is power-cycled, and comes', async () => {
       .lines()
       .slice(seen)
       .some(({ text }) => /layer0: \S+ kernel/.test(text));
-  await lab.until('layer 0', 60, isBooting);
+  await lab.until('layer 0', 300, isBooting);
   machine.freeze();
   const frozen = Date.now();
   await lab.until('a second cycle', LIMIT, () => lab.switched(5, frozen).length >= 2);

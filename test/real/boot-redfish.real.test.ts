@@ -70,12 +70,12 @@ test('one machine behind a Redfish BMC boots from cold to SYNC, is switched off,
     const from = await lab.apply([
       { ...node, platform: 'redfish', redfish: { address: bmcAddress(1), fingerprint: `sha256:${bmc.sha256}` } },
     ]);
-    await lab.until('SYNC', 120, async () => (await lab.inSync()).length === 1);
+    await lab.until('SYNC', 300, async () => (await lab.inSync()).length === 1);
     console.log(`SYNC ${((Date.now() - from) / 1000).toFixed(1)} s after the description`);
     assert.deepEqual(bmc.commands, ['1 boot Pxe Legacy', '1 On']);
     assert.equal(lab.box.machine(1).boots, 1);
     await lab.kraken('node', 'power', 'off', 'kr1', '--why', 'test');
-    await lab.until('off', 60, async () => (await lab.seen('/physState')).get('kr1') === 'POWER_OFF');
+    await lab.until('off', 300, async () => (await lab.seen('/physState')).get('kr1') === 'POWER_OFF');
     assert.equal(lab.box.machine(1).isOn, false);
     assert.deepEqual(bmc.commands, ['1 boot Pxe Legacy', '1 On', '1 ForceOff']);
     assert.deepEqual(lab.switched(1), [], 'another BMC was told to switch it');

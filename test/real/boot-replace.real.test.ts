@@ -9,7 +9,7 @@ test('a node whose board is exchanged boots from the new one; the old one is giv
   try {
     const [kr1 = {}] = lab.box.nodes();
     await lab.apply([kr1]);
-    await lab.until('SYNC', 90, async () => (await lab.inSync()).includes('kr1'));
+    await lab.until('SYNC', 300, async () => (await lab.inSync()).includes('kr1'));
     // The board is taken out: without power, and nobody answers where its BMC was.
     lab.box.cutPower(1);
     lab.box.network.cutBmc(1);
@@ -31,7 +31,7 @@ test('a node whose board is exchanged boots from the new one; the old one is giv
         .serial(2)
         .lines()
         .some(({ text }) => /kraken is up/.test(text));
-    await lab.until('SYNC of the new board', 120, async () => boots() && (await lab.inSync()).includes('kr1'));
+    await lab.until('SYNC of the new board', 300, async () => boots() && (await lab.inSync()).includes('kr1'));
     console.log(`  in sync ${((Date.now() - from) / 1000).toFixed(1)} s after the command`);
     assert.deepEqual([lab.switched(1), lab.switched(2)], [['set power 1'], ['set power 1']]);
 
@@ -39,7 +39,7 @@ test('a node whose board is exchanged boots from the new one; the old one is giv
     lab.box.network.mendBmc(1);
     const lines = lab.box.serial(1).lines().length;
     lab.box.machine(1).power(true);
-    await lab.until('the stranger is listed', 60, async () => {
+    await lab.until('the stranger is listed', 300, async () => {
       const { result } = await lab.control('service/call', { service: 'pxe', call: 'strangers', params: {} });
       return (result as unknown as { strangers: readonly { mac: string }[] }).strangers.some(({ mac }) => mac === macOf(1));
     });

@@ -108,8 +108,8 @@ test('beside a site that gives another address than is described: it is given no
     await lab.apply();
     const logs = (): Promise<string> => lab.kraken('service', 'logs', 'pxe');
     const sentence = `kr1 (${macOf(1)}) takes ${OTHER} of the DHCP server ${SITE}, and ${nodeAddress(1)} is its address here`;
-    await lab.until('the sentence', 60, async () => (await logs()).includes(sentence));
-    await lab.until('a refusal', 60, async () => (await logs()).includes(`${OTHER} is the address of no node`));
+    await lab.until('the sentence', 300, async () => (await logs()).includes(sentence));
+    await lab.until('a refusal', 300, async () => (await logs()).includes(`${OTHER} is the address of no node`));
     const steps = (await lab.history()).filter(({ path }) => path === '/pxe/step').map(({ to }) => to);
     assert.ok(steps.includes('REQUEST') && !steps.includes('SCRIPT'), `it went on: ${steps.join(' ')}`);
     assert.deepEqual(lab.switched(1), ['set power 1']);

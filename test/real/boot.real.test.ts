@@ -14,7 +14,7 @@ for (const firmware of ['bios', 'uefi'] as const)
     const lab = await BoxLab.open({ machines: 1, kind: 'qemu', firmware, args: 'console=ttyS0 unknown_nmi_panic panic=1' });
     try {
       const from = await lab.apply();
-      await lab.until('SYNC', 120, async () => (await lab.inSync()).length === 1);
+      await lab.until('SYNC', 300, async () => (await lab.inSync()).length === 1);
       const seconds = (Date.now() - from) / 1000;
       const history = (await lab.history()).filter(({ node }) => node === 'kr1');
       const boot = partsOfBoot(history, lab.box.serial(1).lines());
@@ -44,7 +44,7 @@ for (const firmware of ['bios', 'uefi'] as const)
 async function panics(lab: BoxLab): Promise<void> {
   const from = Date.now();
   await lab.box.machine(1).panic();
-  await lab.until('in sync again', 120, async () => {
+  await lab.until('in sync again', 300, async () => {
     const changes = (await lab.history(from)).filter(({ node, view, path }) => node === 'kr1' && view === 'dsc' && path === '/runState');
     return changes.length > 1 && changes.at(-1)?.to === 'SYNC';
   });
