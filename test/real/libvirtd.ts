@@ -15,7 +15,8 @@ export const LIBVIRT = {
 
 /**
  * $1: its folder. Without a virtlogd, and without control groups, which containers do not have. Its /dev has no kvm: one that is there and
- * of no use makes libvirtd ask every emulator anew, 15 s each time, what it can.
+ * of no use makes libvirtd ask every emulator anew, 15 s each time, what it can. It knows the user that libvirtd was built for, whom no
+ * package that is installed here makes.
  */
 const START = `
 for folder in /run/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /etc/libvirt; do
@@ -29,6 +30,9 @@ mount --bind /dev/pts "$1/dev/pts"
 ln -s pts/ptmx "$1/dev/ptmx"
 ln -s /proc/self/fd "$1/dev/fd"
 mount --rbind "$1/dev" /dev
+for file in passwd group; do cp "/etc/$file" "$1/$file"; mount --bind "$1/$file" "/etc/$file"; done
+grep -q ^libvirt-qemu: /etc/group || echo libvirt-qemu:x:64055: >> /etc/group
+grep -q ^libvirt-qemu: /etc/passwd || echo libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin >> /etc/passwd
 cp "$1/qemu.conf" "$1/libvirtd.conf" /etc/libvirt/
 exec libvirtd --config /etc/libvirt/libvirtd.conf --pid-file "$1/pid"
 `;
