@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { shellWord } from '../core/shell.ts';
+import { endFamily } from '../modules/confine/family.ts';
 import { environment } from '../modules/spawn.ts';
 import type { Drive } from './drive.ts';
 
@@ -47,7 +48,8 @@ function inTerminal(
     const done = (code: number | undefined): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
-      child.kill('SIGTERM');
+      // Who has a terminal of their own hear nothing of the end of who gave it to them.
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) endFamily(child.pid);
       for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
       resolve({ code, text });
     };

@@ -92,9 +92,13 @@ function linkOf(path: string): string | undefined {
   }
 }
 
+/** Node.js 24 calls the first thread of every program so. */
+const OF_NODE = 'MainThread';
+
 function nameOf(proc: string, pid: string): string {
   try {
-    return readFileSync(join(proc, pid, 'comm'), 'utf8').trim();
+    const name = readFileSync(join(proc, pid, 'comm'), 'utf8').trim();
+    return name === OF_NODE ? 'node' : name;
   } catch {
     return 'a process';
   }

@@ -3,7 +3,7 @@ import { createReadStream, mkdirSync, openSync, type ReadStream } from 'node:fs'
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
-import { family } from './confine/family.ts';
+import { family, signalTo } from './confine/family.ts';
 
 /** The names that every module gets; HOME is its own directory. */
 const PASSED = ['PATH', 'LANG', 'TZ'];
@@ -136,13 +136,4 @@ export function endOf(code: number | null, signal: string | null, isNamespaced: 
   const number = isNamespaced && code !== null ? code - 128 : 0;
   const name = signal ?? Object.entries(constants.signals).find(([, one]) => one === number)?.[0];
   return name ? `it was ended by ${name}` : `it exited with code ${code}`;
-}
-
-/** A process, or a group by its negative number. Gone already is fine. */
-function signalTo(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH' && (error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-  }
 }

@@ -179,11 +179,11 @@ test('a refused login is not tried again by sweeps: BMCs lock users out', () =>
   }));
 
 test('one in twenty dead, few at once: nobody waits for them, and once they are known no sweep does', () =>
-  withBmcs(200, { config: { atOnce: 8, answerMs: 2500 } }, async ({ bmcs, module }) => {
+  withBmcs(200, { config: { atOnce: 8, answerMs: 5000 } }, async ({ bmcs, module }) => {
     const dead = Array.from({ length: 10 }, (_, index) => index);
     for (const index of dead) bmcs.set(index, { silent: true });
     let isOver = false;
-    const all = module.poll('power', { within: 20_000 }).finally(() => {
+    const all = module.poll('power', { within: 30_000 }).finally(() => {
       isOver = true;
     });
     while (new Set(module.discovered.map(({ node }) => node)).size < 190 && !isOver)
@@ -193,7 +193,7 @@ test('one in twenty dead, few at once: nobody waits for them, and once they are 
     await new Promise((resolve) => setTimeout(resolve, 2100));
     const from = performance.now();
     assert.equal(Object.keys((await module.poll('power')).failed).length, 10);
-    assert.ok(performance.now() - from < 2400, 'the sweep waited for the dead');
+    assert.ok(performance.now() - from < 4800, 'the sweep waited for the dead');
   }));
 
 test('a config that cannot be is refused', async () => {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { family } from '../../host/modules/confine/family.ts';
+import { endFamily, family } from '../../host/modules/confine/family.ts';
 import { residentBytes } from '../../host/modules/memory.ts';
 import { Usage } from '../../host/modules/usage.ts';
 
@@ -43,4 +44,26 @@ test('a grandchild counts, and more memory than the limit is said in a sentence'
 test('a process that is gone uses nothing', () => {
   assert.equal(residentBytes(2 ** 22 - 3), undefined);
   assert.equal(new Usage().excess(2 ** 22 - 3, { memoryMiB: 64, cpus: 1 }, 1), undefined);
+});
+
+test('a family ends whole, those that have a session of their own with it', { skip: process.platform !== 'linux' }, async () => {
+  const child = spawn('sh', ['-c', 'setsid -w sleep 300 & setsid -w sh -c "sleep 300; true" & echo up; wait'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  const pid = child.pid ?? assert.fail();
+  while (family(pid).length < 4) await new Promise((resolve) => setTimeout(resolve, 10));
+  const all = family(pid);
+  endFamily(pid);
+  await ended;
+  const isThere = (one: number): boolean => {
+    try {
+      return !/^State:\s*Z/m.test(readFileSync(`/proc/${one}/status`, 'latin1'));
+    } catch {
+      return false;
+    }
+  };
+  for (const end = Date.now() + 5_000; all.some(isThere) && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(all.filter(isThere), []);
 });
