@@ -29,6 +29,8 @@ export interface Start {
 
 /** So long what a process that is gone had written may take to be read. */
 const LAST_WORDS = 150;
+/** What ends has closed its input before it is gone: on a busy machine it takes its time. */
+const DYING = 2_000;
 const KEPT = 60;
 const SHOWN = 4096;
 /** Bytes that wait for a module that does not read. */
@@ -215,7 +217,7 @@ export class Dialogue {
   #closedInput(): void {
     setTimeout(() => {
       if (!this.#asked && !this.isGone) this.fail('wire.stdin', 'it closed its input and lives on');
-    }, 2 * LAST_WORDS).unref();
+    }, DYING).unref();
   }
 
   /** Its process is gone, and what is left in its pipes is read. */
