@@ -105,6 +105,8 @@ test('what was not declared is not reported', async () => {
 });
 
 test('the fast are reported before the slow have ended, and observations are as old as the question', async () => {
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
   const module = await testModule(
     defineModule({
       mutations: {
@@ -113,7 +115,7 @@ test('the fast are reported before the slow have ended, and observations are as 
           run: async ({ node, observed }) => {
             if (node.id === 'kr3') {
               observed(node.id, { '/physState': 'POWER_CYCLE' });
-              await sleep(120);
+              await ended;
             }
             return ON;
           },
@@ -123,7 +125,7 @@ test('the fast are reported before the slow have ended, and observations are as 
     { nodes: three },
   );
   const run = module.run('powerOn');
-  await sleep(60);
+  for (const late = Date.now() + 4_000; module.discovered.length < 3 && Date.now() < late; ) await sleep(5);
   assert.deepEqual(
     module.discovered.map(({ node, values, asOf }) => [node, values['/physState'], asOf]),
     [
@@ -132,6 +134,7 @@ test('the fast are reported before the slow have ended, and observations are as 
       ['kr2', 'POWER_ON', 1],
     ],
   );
+  end();
   const { observed } = await run;
   assert.deepEqual(observed['kr3'], ON);
 });
