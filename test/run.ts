@@ -15,9 +15,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FOLDERS = ['plugins', 'test', 'sdk', 'host', 'templates'];
 const LONGEST = 'test/sim/sync/';
 const NEVER = new Set(['node_modules', 'dist', 'fixtures']);
-/** Six at once: the machines that run this have two cores, and half of the tests wait. Real tests share ports and tools, and wait minutes on purpose. */
+/** Five at once: the machines that run this have two cores, and half of the tests wait. Real tests share ports and tools, and wait minutes on purpose. */
 const KINDS = {
-  usual: { ending: '.test.ts', atOnce: 6, timeout: 4 * 60_000 },
+  usual: { ending: '.test.ts', atOnce: 5, timeout: 4 * 60_000 },
   real: { ending: '.real.test.ts', atOnce: 1, timeout: 40 * 60_000 },
 };
 
