@@ -8,7 +8,7 @@ import { suiteOf } from './suite.ts';
 import { type Behaviour, type FakeBmcs, startFakeBmcs } from './test/fake-bmc.ts';
 
 const LOGIN = { user: 'admin', password: 'secret-of-bmc' };
-const ANSWER_MS = 250;
+const ANSWER_MS = 400;
 
 interface Lab {
   readonly bmcs: FakeBmcs;
@@ -59,7 +59,7 @@ interface Misbehaviour {
 }
 
 const MISBEHAVIOUR: Readonly<Record<string, Misbehaviour>> = {
-  'no answer': { bmc: { silent: true }, error: 'NodeUnreachable', says: /^BMC 127\.0\.0\.1:\d+ did not answer \(3 tries in 0\.25 s\)$/ },
+  'no answer': { bmc: { silent: true }, error: 'NodeUnreachable', says: /^BMC 127\.0\.0\.1:\d+ did not answer \(3 tries in 0\.4 s\)$/ },
   'another password': {
     bmc: { password: 'other' },
     error: 'LoginRefused',

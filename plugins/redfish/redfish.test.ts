@@ -10,7 +10,9 @@ import { type Emulator, type EmulatorOptions, startEmulator } from './test/emula
 import type { Behaviour } from './test/machine.ts';
 
 const LOGIN = { user: 'admin', password: 'secret-of-bmc' };
-const ANSWER_MS = 400;
+const ANSWER_MS = 800;
+/** Where everybody answers, soon or late. */
+const PATIENT_MS = 2_000;
 const OFF = { '/physState': 'POWER_OFF' };
 const ON = { '/physState': 'POWER_ON' };
 
@@ -129,7 +131,7 @@ describe('what takes its time', { concurrency: 4 }, () => {
   for (const [name, { bmc = {}, given = {}, commands, sessions }] of Object.entries(GOOD))
     test(`on and off: ${name}`, () =>
       withBmcs(
-        given,
+        { ...given, config: { answerMs: PATIENT_MS, ...given.config } },
         async ({ bmcs, module }) => {
           bmcs.set(0, bmc);
           assert.deepEqual(await module.poll('power'), { observed: { n0: OFF }, failed: {} });
@@ -161,7 +163,7 @@ const MISBEHAVIOUR: Readonly<Record<string, Misbehaviour>> = {
   'no answer': {
     bmc: { silent: true },
     error: 'NodeUnreachable',
-    says: /^BMC 127\.0\.0\.1:\d+ did not answer within 0\.4 s$/,
+    says: /^BMC 127\.0\.0\.1:\d+ did not answer within 0\.8 s$/,
   },
   'nobody there': {
     given: { cfg: { '/redfish/address': '127.0.0.1:1' } },
