@@ -16,6 +16,8 @@ export class Flight {
   way: Way | undefined;
   /** When it goes again if nothing is heard. */
   due: Millis = Number.POSITIVE_INFINITY;
+  /** When it goes as a datagram beside the stream, if nothing is heard. */
+  besideDue: Millis = Number.POSITIVE_INFINITY;
   /** How often nothing was heard in time, on this way. */
   timeouts = 0;
   /** All of it, sent once: its acknowledgement tells the round trip. */
@@ -25,6 +27,7 @@ export class Flight {
   #cut: Cut | undefined;
   #seen = 0;
   #asked = false;
+  #besidePause: Millis = 0;
 
   constructor(run: number, built: Built, now: Millis) {
     this.#run = run;
@@ -38,11 +41,16 @@ export class Flight {
     return this.#bytes.length;
   }
 
+  get wake(): Millis {
+    return Math.min(this.due, this.besideDue);
+  }
+
   /** All of it, over a path that takes messages of at most `size` bytes. */
   start(way: Way, size: number, now: Millis, patience: Millis): readonly Uint8Array[] {
     if (this.way !== undefined) this.isClean = false;
     this.way = way;
     this.timeouts = 0;
+    this.besideDue = Number.POSITIVE_INFINITY;
     this.#seen = 0;
     this.#cut = new Cut(this.#run, this.number, this.#bytes, size);
     return this.#send(this.#cut.missing(0), now, patience);
@@ -53,6 +61,7 @@ export class Flight {
     this.way = undefined;
     this.isClean = false;
     this.due = Number.POSITIVE_INFINITY;
+    this.besideDue = Number.POSITIVE_INFINITY;
   }
 
   /** Nothing was heard: what is missing, or where that is not known one part, whose answer tells. */
@@ -63,6 +72,18 @@ export class Flight {
     const missing = this.#cut.missing(this.#seen);
     const isKnown = missing.length > 0 && missing.length < this.#cut.count;
     return this.#send(isKnown || this.way === 'stream' ? missing : [this.#cut.count - 1], now, patience);
+  }
+
+  /** It fits in a datagram, and those may overtake the stream while that waits for what was lost: after so long, and then twice as long. */
+  goesBeside(now: Millis, patience: Millis): void {
+    this.#besidePause = patience;
+    this.besideDue = now + patience;
+  }
+
+  beside(now: Millis, most: Millis): readonly Uint8Array[] {
+    this.#besidePause = Math.min(most, this.#besidePause * 2);
+    this.besideDue = now + this.#besidePause;
+    return [this.#bytes];
   }
 
   /** The other end tells which parts it has: the others go again, once for each time that we asked. */

@@ -42,8 +42,8 @@ export class Rto {
     this.#isSeed = true;
   }
 
-  /** No answer came: twice as long, until a sample says otherwise. */
-  double(): void {
-    this.#value = Math.min(this.#most, this.#value * 2);
+  /** No answer came: twice as long, up to `most`, until a sample says otherwise. */
+  double(most: Millis): void {
+    this.#value = Math.max(this.#value, Math.min(most, this.#value * 2));
   }
 }

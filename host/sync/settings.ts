@@ -10,6 +10,8 @@ export interface SyncSettings {
   /** An unacknowledged update is sent again after twice the round trip, at least and at most … */
   readonly resendLeast: number;
   readonly resendMost: number;
+  /** … at most so much after no answer where there is a stream, too, over which it goes in the end. */
+  readonly resendBeside: number;
   /** The first pause before a parent is tried again, doubling, and its cap. */
   readonly retryFirst: number;
   readonly retryMost: number;
@@ -32,6 +34,7 @@ export const DEFAULT_SYNC: SyncSettings = {
   probeTries: 3,
   resendLeast: 30,
   resendMost: 2_000,
+  resendBeside: 250,
   retryFirst: 1_000,
   retryMost: 60_000,
   steady: 30_000,

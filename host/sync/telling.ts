@@ -69,7 +69,7 @@ export class Telling {
   }
 
   get wake(): Millis {
-    return this.#flight?.due ?? Number.POSITIVE_INFINITY;
+    return this.#flight?.wake ?? Number.POSITIVE_INFINITY;
   }
 
   offer(node: NodeId, member: string, value: Json | undefined): string | undefined {
@@ -98,12 +98,17 @@ export class Telling {
     this.#out.restart();
   }
 
-  hearAck(ack: Pick<Ack, 'run' | 'have' | 'broken'>, way: Way, now: Millis): void {
+  /** One that came as a datagram answers one. */
+  hearAck(ack: Ack, way: Way, now: Millis): void {
+    this.#hearHave(ack, way === 'udp', now);
+  }
+
+  #hearHave(ack: Pick<Ack, 'run' | 'have' | 'broken'>, answersUdp: boolean, now: Millis): void {
     if (ack.run !== this.#run) return;
     if (ack.have > this.#out.head) throw new MalformedError(`update ${ack.have} was never sent`);
     const flight = this.#flight;
     if (!flight || ack.have < flight.number) return;
-    if (way === 'udp' && flight.way === 'udp') this.#greeting.udpAnswered();
+    if (answersUdp) this.#greeting.udpAnswered();
     if (flight.isClean && flight.way === 'udp') this.rto.sample(now - flight.sentFirst);
     this.#flight = undefined;
     this.#held = ack.broken;
@@ -111,7 +116,7 @@ export class Telling {
 
   /** A hello is as good as an acknowledgement, should that have been lost. */
   hearHello({ run, have, resync }: Hello, way: Way, now: Millis): void {
-    if (have > 0) this.hearAck({ run, have, broken: false }, way, now);
+    if (have > 0) this.#hearHave({ run, have, broken: false }, way === 'udp' && this.#flight?.way === 'udp', now);
     if (resync) this.#hearRequest(have, now);
   }
 
@@ -135,16 +140,24 @@ export class Telling {
   /** Sends again what was not answered in time; over the stream, where datagrams keep being lost. */
   tick(now: Millis): void {
     const flight = this.#flight;
-    if (!flight || now < flight.due) return;
+    if (!flight) return;
+    if (now >= flight.besideDue) this.#goBeside(flight, now);
+    if (now < flight.due) return;
     if (flight.way === 'udp' && flight.timeouts >= UDP_TRIES - 1 && this.#greeting.hasStream) {
       this.#greeting.udpFails(now);
       this.#launch(flight, now);
       return;
     }
-    if (flight.way === 'udp') this.rto.double();
+    if (flight.way === 'udp') this.rto.double(this.#greeting.hasStream ? this.#settings.resendBeside : this.#settings.resendMost);
     const messages = flight.again(now, this.rto.value);
     this.counts.resent += messages.length;
     if (flight.way) this.#outbox.put(flight.way, messages);
+  }
+
+  #goBeside(flight: Flight, now: Millis): void {
+    const messages = flight.beside(now, this.#settings.resendMost);
+    this.counts.resent += messages.length;
+    this.#outbox.put('udp', messages);
   }
 
   /** A path came or went: what is on its way goes over the best that is left. */
@@ -155,8 +168,12 @@ export class Telling {
 
   #launch(flight: Flight, now: Millis): void {
     const way = this.#wayFor(flight.length);
-    if (way === undefined) flight.stop();
-    else this.#outbox.put(way, flight.start(way, this.#outbox.room[way], now, this.rto.value));
+    if (way === undefined) {
+      flight.stop();
+      return;
+    }
+    this.#outbox.put(way, flight.start(way, this.#outbox.room[way], now, this.rto.value));
+    if (way === 'stream' && flight.length <= this.#outbox.room.udp) flight.goesBeside(now, this.rto.value);
   }
 
   #wayFor(size: number): Way | undefined {

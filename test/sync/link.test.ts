@@ -478,6 +478,59 @@ test('when the stream breaks, what was on it goes over UDP at once, or with the 
   assert.deepEqual(said(parent, 1_001), ['udp update 3: /a=2']);
 });
 
+test('over a stream because datagrams were lost, it goes as a datagram too, until one is answered: that is quicker than a stream that resends', () => {
+  const { parent } = met();
+  parent.streamOpened(0);
+  parent.offer('n', '/a', 2);
+  parent.drain(100);
+  const sent: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    const now = parent.wake;
+    parent.tick(now);
+    sent.push(...said(parent, now).map((line) => `${Math.round(now - 100)} ${line.split(' ', 2).join(' ')}`));
+  }
+  const times = sent.map((line) => Number(line.split(' ')[0]));
+  assert.deepEqual(
+    sent.map((line) => line.split(' ').slice(1).join(' ')),
+    ['udp update', 'udp update', 'stream update', ...Array.from({ length: 5 }, () => 'udp update')],
+  );
+  const gaps = times.slice(3).map((at, i) => at - times[i + 2]!);
+  assert.ok(gaps[0]! <= DEFAULT_SYNC.resendBeside, String(gaps));
+  assert.deepEqual(
+    gaps.slice(1),
+    gaps.slice(0, -1).map((gap) => Math.min(DEFAULT_SYNC.resendMost, gap * 2)),
+  );
+
+  const ack = encode({ kind: 'ack', run: 1, have: 2, broken: false });
+  parent.receive(helloOf(3_000, { echo: 50, kept: 2_900, run: 1, have: 1 }), 'udp', 5_000);
+  assert.ok(!parent.figures.udpWorks, 'an old hello shows nothing');
+  parent.receive(ack, 'udp', 5_000);
+  assert.deepEqual([parent.figures.unacked, parent.figures.udpWorks], [0, true]);
+  parent.offer('n', '/a', 3);
+  assert.deepEqual(said(parent, 5_001), ['udp update 3: /a=3']);
+});
+
+test('beside a stream that is quick there are no datagrams, nor of what fits in none', () => {
+  const { parent } = met();
+  parent.streamOpened(0);
+  parent.offer('n', '/a', 2);
+  parent.drain(100);
+  for (let i = 0; i < 3; i++) parent.tick(parent.wake);
+  parent.drain(1_000);
+  parent.receive(encode({ kind: 'ack', run: 1, have: 2, broken: false }), 'stream', 1_000);
+  assert.ok(!parent.figures.udpWorks, 'what comes over the stream says nothing of datagrams');
+  parent.offer('n', '/a', 3);
+  assert.deepEqual(said(parent, 1_001), ['stream update 3: /a=3']);
+  parent.receive(encode({ kind: 'ack', run: 1, have: 3, broken: false }), 'stream', 1_002);
+  assert.equal(parent.wake, Number.POSITIVE_INFINITY);
+  parent.offer('n', '/a', 'x'.repeat(DEFAULT_SYNC.datagram));
+  assert.deepEqual(
+    said(parent, 1_003).map((line) => line.slice(0, 17)),
+    ['stream update 4: '],
+  );
+  assert.ok(parent.wake > 10_000, String(parent.wake));
+});
+
 test('a hello that answers what was said before datagrams failed does not show that they work', () => {
   const { parent } = met();
   parent.streamOpened(0);
