@@ -181,6 +181,8 @@ function settingsOf(config: SyncConfig): SyncSettings {
   const pairs = [
     ['hello', 'dead', 4],
     ['resendLeast', 'resendMost', 1],
+    ['resendBeside', 'resendMost', 1],
+    ['resendLeast', 'resendBeside', 1],
     ['retryFirst', 'retryMost', 1],
   ] as const;
   for (const [low, high, factor] of pairs) {

@@ -27,6 +27,7 @@ export interface SyncConfig {
   readonly probeTries?: number;
   readonly resendLeast?: Millis;
   readonly resendMost?: Millis;
+  readonly resendBeside?: Millis;
   readonly retryFirst?: Millis;
   readonly retryMost?: Millis;
   readonly steady?: Millis;
@@ -44,6 +45,8 @@ export interface HostConfig {
 const ORDERED = [
   ['hello', 'dead', 2],
   ['resendLeast', 'resendMost', 1],
+  ['resendBeside', 'resendMost', 1],
+  ['resendLeast', 'resendBeside', 1],
   ['retryFirst', 'retryMost', 1],
 ] as const;
 

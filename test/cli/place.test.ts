@@ -202,7 +202,10 @@ test('times: those of the configuration; what depends on them follows', () => {
     retryMost: 500,
     resendLeast: 3_000,
     resendMost: 3_000,
+    resendBeside: 3_000,
   });
+  assert.deepEqual(times({ resendMost: 100 }), { resendMost: 100, resendBeside: 100 });
+  assert.deepEqual(times({ resendBeside: 10 }), { resendLeast: 10, resendBeside: 10 });
 });
 
 test('what is wrong is refused by the name of who said it, with what to do', () => {

@@ -38,6 +38,7 @@ test('a configuration is taken as it is, or refused by key', () => {
   bad({ sync: { hello: '10s' } }, /\/sync\/hello: .*an integer is needed/);
   bad({ sync: { hello: 10_000, dead: 19_999 } }, /\/sync\/dead: .*19999 is less than 2 times hello \(10000\).*Raise it, or lower hello/);
   bad({ sync: { retryFirst: 2_000, retryMost: 1_000 } }, /\/sync\/retryMost: .*1000 is less than retryFirst/);
+  bad({ sync: { resendBeside: 500, resendMost: 400 } }, /\/sync\/resendMost: .*400 is less than resendBeside/);
   bad([], /an array; an object is needed/);
   bad('services', /a string; an object is needed/);
 });
