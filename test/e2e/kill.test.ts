@@ -11,7 +11,7 @@ import { seededRandom } from '../../host/core/random.ts';
 import { readLedger } from '../../plugins/simulator/ledger.ts';
 import { goal, Lab, type Started, service, simulated } from './lab.ts';
 
-const KILLS = Number(process.env['KRAKEN_KILLS'] ?? 10);
+const KILLS = Number(process.env['KRAKEN_KILLS'] ?? 6);
 const NODES = 16;
 const ALL = `kr[1-${NODES}]`;
 /** A step in flight at a kill waits for its deadline: short, so that the next life still sees steps sent. */

@@ -9,7 +9,7 @@ import type { Lab } from './lab.ts';
 import { type StormOptions, storm } from './storm.ts';
 import { commit } from './sync/commit.ts';
 
-const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 30);
+const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 15);
 const FIRST = Number(process.env['KRAKEN_SEED'] ?? 1);
 
 test(`${SEEDS} random storms: no wrong power action, and every node at goal or explained afterwards`, () => {

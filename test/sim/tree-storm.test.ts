@@ -5,7 +5,7 @@ import { explain } from '../../host/core/explain.ts';
 import { seededRandom } from '../../host/core/random.ts';
 import { type Host, MINUTE, SECOND, Tree } from './tree.ts';
 
-const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 25);
+const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 15);
 const LEAVES = 6;
 /** Shorter than the least grace, so that whoever is silent in it must not be touched. */
 const LONGEST = 8 * MINUTE;

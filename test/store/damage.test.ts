@@ -4,8 +4,11 @@ import { seededRandom } from '../../host/core/random.ts';
 import { RefusalError } from '../../host/core/refusal.ts';
 import { restoreInto } from '../../host/store/backup.ts';
 import { openStore, type StoreOptions } from '../../host/store/store.ts';
+import { LONG } from '../long.ts';
 import { applyTurn, engineOf, nodeId, nodeOf, opened, recordsOf, replay, START, type State, temporary, turnOf } from './samples.ts';
 import { SimDisk } from './simdisk.ts';
+
+const SEEDS = LONG ? 300 : 100;
 
 const OPTIONS = { now: () => START, segmentBytes: 1_500, mergeBytes: 900 };
 
@@ -68,9 +71,9 @@ async function judge(disk: SimDisk, state: State, what: string, format: boolean)
   return told ? 'told' : 'history';
 }
 
-test('bytes damaged anywhere are detected and said; nothing is silently dropped (300 seeds)', async () => {
+test(`bytes damaged anywhere are detected and said; nothing is silently dropped (${SEEDS} seeds)`, async () => {
   const outcomes = { refused: 0, told: 0, history: 0 };
-  for (let seed = 1; seed <= 300; seed += 1) {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
     const random = seededRandom(seed);
     const { disk, state } = await filled(seed);
     const files = disk.files().filter(({ path, size }) => size > 0 && !path.endsWith('lock'));

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { seededRandom } from '../../host/core/random.ts';
 import { bundled } from '../bundle.ts';
+import { LONG } from '../long.ts';
 import { opened, replay, temporary } from './samples.ts';
 
-const KILLS = 20;
+const KILLS = LONG ? 20 : 10;
 const WRITER = await bundled(join(import.meta.dirname, 'writer.ts'));
 
 /** Starts the writer, kills it after a while, and gives all lines that it wrote. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { commit } from './commit.ts';
 import { Storm } from './storm.ts';
 
-const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 40);
+const SEEDS = Number(process.env['KRAKEN_SEEDS'] ?? 15);
 const FIRST = Number(process.env['KRAKEN_SEED'] ?? 1);
 
 test(`${SEEDS} storms over a tree: it converges, nothing acknowledged is lost, no forgery counts, no wrong power action, then it is quiet`, () => {
